@@ -1,0 +1,36 @@
+"""Neural style transfer that works at once, offline, on a laptop: a photo in the manner of a painting."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from impasto.errors import ImpastoError as ImpastoError
+    from impasto.media.image import Picture as Picture
+    from impasto.media.image import read as read
+    from impasto.media.image import write as write
+    from impasto.recipes.job import stylize as stylize
+    from impasto.recipes.recipe import PRESETS as PRESETS
+    from impasto.recipes.recipe import Recipe as Recipe
+    from impasto.recipes.recipe import preset as preset
+
+_HOMES = {
+    "ImpastoError": "impasto.errors",
+    "PRESETS": "impasto.recipes.recipe",
+    "Picture": "impasto.media.image",
+    "Recipe": "impasto.recipes.recipe",
+    "preset": "impasto.recipes.recipe",
+    "read": "impasto.media.image",
+    "stylize": "impasto.recipes.job",
+    "write": "impasto.media.image",
+}
+__all__ = list(_HOMES)
+
+
+def __getattr__(name: str) -> Any:
+    """Import on first use, so that `import impasto` does not load torch."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'impasto' has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(_HOMES[name]), name)

@@ -1,0 +1,103 @@
+"""Where and how numbers are crunched: the only file that says cuda, mps or cpu."""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import TYPE_CHECKING, Literal
+
+from impasto.errors import SettingsError
+
+if TYPE_CHECKING:
+    import torch
+
+DeviceName = Literal["auto", "cpu", "cuda", "mps"]
+Precision = Literal["auto", "float32", "bfloat16"]
+
+
+def choose_device(name: DeviceName = "auto") -> torch.device:
+    """The device called `name`; for `auto`, CUDA before MPS before the CPU.
+
+    Raises:
+        SettingsError: the device is not there.
+    """
+    import torch
+
+    present = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if name == "auto":
+        return torch.device(next(known for known, there in present.items() if there))
+    if not present[name]:
+        found = ", ".join(known for known, there in present.items() if there)
+        raise SettingsError(f"There is no {name} device here; use one of: {found}.")
+    return torch.device(name)
+
+
+def bfloat16_pays(device: torch.device) -> bool:
+    """Whether convolutions in bfloat16 are faster than in float32 on `device`."""
+    if device.type == "cuda":
+        import torch
+
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return device.type == "cpu" and _cpu_has_bfloat16()
+
+
+def _cpu_has_bfloat16() -> bool:
+    import torch
+
+    capabilities = torch.backends.cpu.get_cpu_capability()
+    return "AVX512" in capabilities and _bfloat16_probe() < 0.8
+
+
+@functools.cache
+def _bfloat16_probe() -> float:
+    """Time of a small convolution in bfloat16 over float32, the better of three each."""
+    import torch
+
+    def seconds(dtype: torch.dtype) -> float:
+        x = torch.zeros(1, 64, 96, 96, dtype=dtype).contiguous(memory_format=torch.channels_last)
+        w = torch.zeros(64, 64, 3, 3, dtype=dtype)
+        best = float("inf")
+        for _ in range(4):
+            began = time.perf_counter()
+            torch.nn.functional.conv2d(x, w, padding=1)
+            best = min(best, time.perf_counter() - began)
+        return best
+
+    return seconds(torch.bfloat16) / seconds(torch.float32)
+
+
+def autocast(device: torch.device, *, bfloat16: bool) -> AbstractContextManager[object]:
+    """Run convolutions in bfloat16 inside the block, or leave everything as it is."""
+    import torch
+
+    return torch.autocast(device.type, torch.bfloat16) if bfloat16 else nullcontext()
+
+
+@contextmanager
+def deterministic(seed: int) -> Iterator[None]:
+    """The same inputs give the same bytes inside the block; the global generator is left as it was."""
+    import torch
+
+    before = torch.backends.cudnn.benchmark, torch.backends.cudnn.deterministic
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        torch.backends.cudnn.benchmark, torch.backends.cudnn.deterministic = False, True
+        try:
+            yield
+        finally:
+            torch.backends.cudnn.benchmark, torch.backends.cudnn.deterministic = before
+
+
+def free_memory(device: torch.device) -> int:
+    """Bytes that can still be allocated on `device`."""
+    import torch
+
+    if device.type == "cuda":
+        return int(torch.cuda.mem_get_info(device)[0])
+    if device.type == "mps":
+        return int(torch.mps.recommended_max_memory() - torch.mps.driver_allocated_memory())
+    import psutil
+
+    return int(psutil.virtual_memory().available)

@@ -1,0 +1,53 @@
+"""Encoders by name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from impasto.errors import UnknownName
+
+if TYPE_CHECKING:
+    from impasto.encoders.encoder import Encoder
+
+EncoderName = Literal["compact", "vgg19", "vgg16"]
+ENCODERS: tuple[EncoderName, ...] = ("compact", "vgg19", "vgg16")
+Pooling = Literal["max", "average", "l2"]
+POOLINGS: tuple[Pooling, ...] = ("max", "average", "l2")
+Convention = Literal["auto", "torchvision", "caffe", "caffe-rgb"]
+
+
+def load_encoder(
+    name: EncoderName = "compact",
+    weights: Path | None = None,
+    *,
+    pooling: Pooling = "max",
+    convention: Convention = "auto",
+) -> Encoder:
+    """The encoder called `name`, from `weights` or from where its weights belong.
+
+    Raises:
+        UnknownName: no such encoder.
+        WeightsError: no weights, damaged ones, or those of another network.
+    """
+    if name == "compact":
+        from impasto.encoders.compact import load_compact
+
+        return load_compact(weights, pooling=pooling)
+    if name not in ENCODERS:
+        raise UnknownName("encoder", name, ENCODERS)
+    from impasto.encoders.vgg import load_vgg
+
+    return load_vgg(name, weights, pooling=pooling, convention=convention)
+
+
+def weights_path(name: EncoderName, weights: Path | None = None) -> Path:
+    """The file that `load_encoder` reads.
+
+    Raises:
+        WeightsError: published weights that have not been fetched.
+    """
+    from impasto.encoders.compact import compact_weights
+    from impasto.weights.fetch import require
+
+    return weights or (compact_weights() if name == "compact" else require(name))

@@ -1,0 +1,145 @@
+"""Seeing: a picture becomes a dictionary of named features."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from impasto.encoders import POOLINGS, Pooling
+from impasto.errors import UnknownName, WeightsError
+
+PaddingMode = Literal["zeros", "reflect"]
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """A VGG-shaped stack of 3x3 convolutions, each followed by ReLU, with 2x2 pooling between blocks.
+
+    `convolutions` maps `"1_1"`, `"1_2"`, `"2_1"`, ... to their output channels, in order; the number before the
+    underscore is the block.
+    """
+
+    name: str
+    convolutions: Mapping[str, int]
+    padding_mode: PaddingMode = "zeros"
+
+    def layers(self) -> list[str]:
+        """Every name that `Encoder.forward` understands, from the shallowest to the deepest."""
+        names: list[str] = []
+        previous = None
+        for key in self.convolutions:
+            block = key.split("_")[0]
+            if previous not in (None, block):
+                names.append(f"pool{previous}")
+            names += [f"conv{key}", f"relu{key}"]
+            previous = block
+        return names
+
+    def truncated(self, available: Iterable[str]) -> Architecture:
+        """The same stack, cut before the first convolution that is not in `available`."""
+        present = set(available)
+        kept: dict[str, int] = {}
+        for key, width in self.convolutions.items():
+            if key not in present:
+                break
+            kept[key] = width
+        return Architecture(self.name, kept, self.padding_mode)
+
+
+class Encoder(nn.Module):
+    """A frozen convolutional encoder, after VGG (Simonyan and Zisserman, 2015).
+
+    Args:
+        architecture: names and widths of the convolutions.
+        state: `convB_I.weight` (out, in, 3, 3) and `convB_I.bias` (out,) for every convolution; `preprocess.weight`
+            (3, 3, 1, 1) and `preprocess.bias` (3,), the map from RGB in [0, 1] to the first convolution's input.
+        pooling: `max`, as published; `average` (Gatys et al., 2016); `l2` (Hénaff and Simoncelli, 2016).
+
+    Raises:
+        WeightsError: a tensor is missing or has another shape.
+    """
+
+    def __init__(self, architecture: Architecture, state: Mapping[str, Tensor], pooling: Pooling = "max") -> None:
+        super().__init__()
+        if pooling not in POOLINGS:
+            raise UnknownName("pooling", pooling, POOLINGS)
+        self.architecture = architecture
+        self.pooling = pooling
+        self.convolutions = nn.ModuleDict()
+        channels = 3
+        for key, width in architecture.convolutions.items():
+            self.convolutions[f"conv{key}"] = nn.Conv2d(
+                channels, width, 3, padding=1, padding_mode=architecture.padding_mode
+            )
+            channels = width
+        self.preprocess = nn.Conv2d(3, 3, 1)
+        for name, module in [("preprocess", self.preprocess), *self.convolutions.items()]:
+            assert isinstance(module, nn.Conv2d)
+            _fill(module.weight, f"{name}.weight", state, architecture.name)
+            _fill(module.bias, f"{name}.bias", state, architecture.name)
+        self.eval().requires_grad_(False)
+
+    @property
+    def layers(self) -> list[str]:
+        """The layers that these weights reach, from the shallowest to the deepest."""
+        return self.architecture.layers()
+
+    def check(self, layers: Iterable[str]) -> None:
+        """Raise `UnknownName` for a layer that this encoder does not have."""
+        known = self.layers
+        for layer in layers:
+            if layer not in known:
+                raise UnknownName(f"layer of the {self.architecture.name} encoder", layer, known)
+
+    def forward(self, image: Tensor, layers: Iterable[str]) -> dict[str, Tensor]:
+        """Features of `image` (N, 3, H, W), RGB in [0, 1], at each of `layers`: {layer: (N, C, H', W')}.
+
+        Runs no further than the deepest layer asked for.
+
+        Raises:
+            UnknownName: a layer that these weights do not have.
+        """
+        wanted = set(layers)
+        self.check(wanted)
+        features: dict[str, Tensor] = {}
+        x = self.preprocess(image)
+        for name in self.layers:
+            kind, key = name[:4], name[4:]
+            if kind == "conv":
+                x = self.convolutions[name](x)
+            elif kind == "relu":
+                x = F.relu(x, inplace=f"conv{key}" not in features)
+            else:
+                x = _pool(x, self.pooling)
+            if name in wanted:
+                features[name] = x
+                if len(features) == len(wanted):
+                    break
+        return features
+
+
+def _fill(parameter: Tensor | None, key: str, state: Mapping[str, Tensor], name: str) -> None:
+    assert parameter is not None
+    if key not in state:
+        raise WeightsError(f"The weights for {name} lack {key!r}; give a complete file.")
+    if state[key].shape != parameter.shape:
+        raise WeightsError(
+            f"The weights for {name} have {key!r} of shape {tuple(state[key].shape)}, expected "
+            f"{tuple(parameter.shape)}; give weights of the same architecture."
+        )
+    if not bool(state[key].isfinite().all()):
+        raise WeightsError(f"The weights for {name} have NaN or infinity in {key!r}; fetch or train them again.")
+    parameter.data.copy_(state[key])
+
+
+def _pool(x: Tensor, pooling: Pooling) -> Tensor:
+    if pooling == "max":
+        return F.max_pool2d(x, 2)
+    if pooling == "average":
+        return F.avg_pool2d(x, 2)
+    return F.avg_pool2d(x.square(), 2).add(1e-12).sqrt()

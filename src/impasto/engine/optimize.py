@@ -1,0 +1,198 @@
+"""The slow road: a picture's own pixels are moved downhill, coarse to fine."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from impasto.engine.descent import Descent
+from impasto.engine.optimizers import carry_over, make_optimizer
+from impasto.engine.scales import Scale
+from impasto.errors import DivergedError
+from impasto.media.geometry import resample
+
+_FULL_PRECISION_SHARE = 0.1
+
+
+class Objective(Protocol):
+    """What the picture is judged by at one size."""
+
+    def __call__(self, image: Tensor, *, exact: bool) -> tuple[Tensor, dict[str, float]]:
+        """The loss () of `image` (1, 3, H, W) and its named parts; `exact` asks for full precision."""
+        ...
+
+
+class Landscape(Protocol):
+    """Where the descent takes place."""
+
+    def objective(self, scale: Scale) -> Objective:
+        """What the picture is judged by at `scale`."""
+        ...
+
+    def place(self, scale: Scale, coarser: Tensor | None) -> Tensor:
+        """The picture to start from at `scale`, given the result of the coarser one."""
+        ...
+
+
+@dataclass(frozen=True)
+class State:
+    """All that is needed to go on, bit for bit: `scale` counts from 0, `step` the updates made there."""
+
+    scale: int
+    step: int
+    image: Tensor
+    average: Tensor
+    weight: float
+    best: float
+    waited: int
+    optimizer: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One update: counts from 1, the weighted losses before it, the share of all work done, the picture after it."""
+
+    scale: int
+    scales: int
+    step: int
+    steps: int
+    losses: dict[str, float]
+    total: float
+    done: float
+    picture: Tensor
+    state: Callable[[], State]
+
+
+def optimize(
+    scales: Sequence[Scale], landscape: Landscape, settings: Descent, resume: State | None = None
+) -> Iterator[Step]:
+    """Paint through `scales`, yielding after every update; breaking off the loop stops the work.
+
+    Raises:
+        DivergedError: the loss is no longer a finite number.
+    """
+    cost, before = sum(scale.cost for scale in scales), 0.0
+    count, taken = sum(scale.steps for scale in scales), 0
+    walk = _Walk(settings)
+    for index, scale in enumerate(scales):
+        if resume is None or index >= resume.scale:
+            objective = landscape.objective(scale)
+            if resume is not None and index == resume.scale:
+                walk.restore(resume)
+            else:
+                walk.enter(index, landscape.place(scale, walk.picture() if index else None))
+            while walk.step < scale.steps and not walk.stuck():
+                exact = taken + walk.step >= (1 - _FULL_PRECISION_SHARE) * count
+                total, losses = walk.advance(objective, exact)
+                done = (before + scale.cost * walk.step / scale.steps) / cost
+                yield Step(
+                    index + 1, len(scales), walk.step, scale.steps, losses, total, done, walk.picture(), walk.state
+                )
+        before += scale.cost
+        taken += scale.steps
+
+
+class _Walk:
+    """The moving parts: the picture, the average over its iterates, the optimiser, and the count of steps."""
+
+    optimizer: torch.optim.Optimizer | None = None
+    image: Tensor
+    average: Tensor
+
+    def __init__(self, settings: Descent) -> None:
+        self.settings = settings
+        self.scale = self.step = self.waited = 0
+        self.weight, self.best = 0.0, math.inf
+
+    def enter(self, scale: int, image: Tensor) -> None:
+        """Begin a new size with `image`, the optimiser's moments carried over."""
+        self.scale, self.step, self.weight = scale, 0, 0.0
+        self.best, self.waited = math.inf, 0
+        self.image = image.contiguous(memory_format=torch.channels_last).requires_grad_()
+        self.average = torch.zeros_like(self.image, requires_grad=False)
+        coarser, self.optimizer = self.optimizer, self._new_optimizer()
+        if coarser is not None:
+            carry_over(coarser, self.optimizer, self.image)
+
+    def restore(self, state: State) -> None:
+        """Go back to where `state` was taken."""
+        self.scale, self.step, self.weight = state.scale, state.step, state.weight
+        self.best, self.waited = state.best, state.waited
+        self.image = state.image.contiguous(memory_format=torch.channels_last).requires_grad_()
+        self.average = state.average.contiguous(memory_format=torch.channels_last)
+        self.optimizer = self._new_optimizer()
+        self.optimizer.load_state_dict(state.optimizer)
+
+    def _new_optimizer(self) -> torch.optim.Optimizer:
+        return make_optimizer(self.settings.optimizer, self.image, self.settings.learning_rate)
+
+    def advance(self, objective: Objective, exact: bool) -> tuple[float, dict[str, float]]:
+        """One update; the loss before it and its parts."""
+        assert self.optimizer is not None
+        losses: dict[str, float] = {}
+        total = math.nan
+
+        def closure() -> float:
+            nonlocal total, losses
+            loss, losses = objective(self.image, exact=exact)
+            total = float(loss.detach())
+            if not math.isfinite(total):
+                raise DivergedError(
+                    f"The loss became {total} at size {self.scale + 1}, step {self.step + 1}; "
+                    f"lower --learning-rate (now {self.settings.learning_rate:g}) or the weights."
+                )
+            (self.image.grad,) = torch.autograd.grad(loss, self.image)
+            if self.settings.clip:
+                torch.nn.utils.clip_grad_norm_([self.image], self.settings.clip)
+            return total
+
+        self.optimizer.step(closure)
+        self.step += 1
+        with torch.no_grad():
+            if self.settings.optimizer != "lbfgs":
+                self.image.clamp_(0, 1)
+            decay = self.settings.averaging
+            self.average.mul_(decay).add_(self.image, alpha=1 - decay)
+            self.weight = self.weight * decay + 1 - decay
+        self.waited = 0 if total < self.best * (1 - self.settings.tolerance) else self.waited + 1
+        self.best = min(self.best, total)
+        return total, losses
+
+    def stuck(self) -> bool:
+        """Whether patience has run out."""
+        return 0 < self.settings.patience <= self.waited
+
+    def picture(self) -> Tensor:
+        """The average over the iterates at this size (1, 3, H, W) in [0, 1]."""
+        return (self.average / self.weight).clamp_(0, 1)
+
+    def state(self) -> State:
+        """A copy of everything."""
+        assert self.optimizer is not None
+        return State(
+            self.scale,
+            self.step,
+            self.image.detach().clone(),
+            self.average.clone(),
+            self.weight,
+            self.best,
+            self.waited,
+            self.optimizer.state_dict(),
+        )
+
+
+def enlarge(coarser: Tensor, content: Tensor, coarse_content: Tensor, detail: float) -> Tensor:
+    """The result of a coarser size at the size of `content`, with a share of the photo's own detail.
+
+    `detail` 1 adds all that the photo has beyond `coarse_content`, the photo at the coarser size; 0 adds nothing.
+    All (1, 3, H, W) in [0, 1].
+    """
+    size = (content.shape[-2], content.shape[-1])
+    if not detail:
+        return resample(coarser, size).clamp(0, 1)
+    return (resample(coarser - detail * coarse_content, size) + detail * content).clamp(0, 1)

@@ -1,0 +1,39 @@
+"""Style as mean and deviation of each feature channel (Li et al., 2017; Huang and Belongie, 2017)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from torch import Tensor
+
+from impasto.losses.terms import Statistics
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Σ (μ − μ_s)² + Σ (σ − σ_s)² over the channels.
+
+    `normalisation`: `sum`, as written; `mean`, divided by the number of channels; `relative`, divided by
+    Σ (μ_s² + σ_s²).
+    """
+
+    normalisation: Literal["sum", "mean", "relative"] = "sum"
+
+    def describe(self, features: Tensor) -> Statistics:
+        return {"mean": features.mean((2, 3)), "square": features.square().mean((2, 3))}
+
+    def prepare(self, statistics: Statistics) -> Statistics:
+        return statistics
+
+    def compare(self, statistics: Statistics, target: Statistics) -> Tensor:
+        distance = (statistics["mean"] - target["mean"]).square() + (deviation(statistics) - deviation(target)).square()
+        if self.normalisation == "relative":
+            return distance.sum() / target["square"].sum().clamp_min(1e-12)
+        return distance.sum() if self.normalisation == "sum" else distance.mean()
+
+
+def deviation(statistics: Statistics) -> Tensor:
+    """Standard deviation (N, C) from the mean and the mean square."""
+    variance = statistics["square"] - statistics["mean"].square()
+    return variance.clamp_min(1e-10).sqrt()

@@ -1,0 +1,76 @@
+"""Style as a Gaussian in feature space, compared by the Wasserstein-2 distance (Heitz et al. and others, 2021).
+
+For Gaussians it is known in closed form (Dowson and Landau, 1982):
+‖μ − μ_s‖² + tr(Σ + Σ_s − 2 (Σ_s^½ Σ Σ_s^½)^½).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from impasto.losses.gram import second_moment
+from impasto.losses.terms import Statistics
+
+
+@dataclass(frozen=True)
+class Wasserstein:
+    """Squared Wasserstein-2 distance between Gaussians fitted to the features.
+
+    `normalisation`: `none`, as written; `relative`, divided by the style's tr(Σ_s) + ‖μ_s‖². `root` takes the square
+    root, which weighs layers that are already close as much as those that are not.
+    """
+
+    normalisation: Literal["none", "relative"] = "relative"
+    root: bool = False
+
+    def describe(self, features: Tensor) -> Statistics:
+        return {"mean": features.mean((2, 3)), "moment": second_moment(features)}
+
+    def prepare(self, statistics: Statistics) -> Statistics:
+        covariance = covariance_of(statistics)
+        values, vectors = torch.linalg.eigh(covariance.double())
+        root = (vectors * values.clamp_min(0).sqrt().unsqueeze(-2)) @ vectors.mT
+        return {**statistics, "covariance": covariance, "root": root.to(covariance.dtype)}
+
+    def compare(self, statistics: Statistics, target: Statistics) -> Tensor:
+        covariance = covariance_of(statistics)
+        means = (statistics["mean"] - target["mean"]).square().sum()
+        spread = trace(covariance) + trace(target["covariance"]) - 2 * trace_of_root(covariance, target["root"])
+        distance = (means + spread).clamp_min(0)
+        if self.normalisation == "relative":
+            distance = distance / (trace(target["covariance"]) + target["mean"].square().sum()).clamp_min(1e-12)
+        return (distance + 1e-8).sqrt() if self.root else distance
+
+
+def covariance_of(statistics: Statistics) -> Tensor:
+    """Σ (N, C, C) from the mean and the second moment."""
+    mean = statistics["mean"]
+    return statistics["moment"] - mean.unsqueeze(2) * mean.unsqueeze(1)
+
+
+def trace(matrix: Tensor) -> Tensor:
+    """Sum () of the diagonals of (N, C, C)."""
+    return matrix.diagonal(dim1=-2, dim2=-1).sum()
+
+
+def trace_of_root(covariance: Tensor, root: Tensor) -> Tensor:
+    """tr((R Σ R)^½) for symmetric `covariance` Σ and `root` R (N, C, C), differentiable in Σ.
+
+    The derivative, ½ R (R Σ R)^-½ R, comes with the value from one eigendecomposition; differentiating through the
+    decomposition itself would divide by differences of equal eigenvalues.
+    """
+    with torch.no_grad():
+        r = root.double()
+        values, vectors = torch.linalg.eigh(r @ covariance.double() @ r)
+        floor = 1e-8 * values[..., -1:].clamp_min(1e-20)
+        roots = values.clamp_min(0).sqrt()
+        inverse = roots / (values.clamp_min(0) + floor)
+        rv = r @ vectors
+        slope = (0.5 * (rv * inverse.unsqueeze(-2)) @ rv.mT).to(covariance.dtype)
+        value = roots.sum().to(covariance.dtype)
+    linear = (slope * covariance).sum()
+    return linear + (value - linear.detach())

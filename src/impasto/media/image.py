@@ -1,0 +1,415 @@
+"""Still pictures to tensors and back: orientation, colour profile, alpha, 16 bit.
+
+libvips decodes and encodes; Pillow does what it lacks (BMP, and HEIC with `pillow-heif`).
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from impasto.errors import OutputError, PictureError, SettingsError, UnknownName
+from impasto.media.geometry import fit
+from impasto.media.transparency import fill_transparent
+
+if TYPE_CHECKING:
+    import pyvips
+    from torch import Tensor
+
+MAX_PIXELS = 250_000_000
+MIN_SIDE = 16
+MAX_ASPECT = 32
+
+Depth = Literal[8, 16]
+_VIPS_LOADERS = ("jpegload", "pngload", "webpload", "tiffload", "heifload", "gifload")
+_SUFFIXES = {
+    ".jpg": "jpeg",
+    ".jpeg": "jpeg",
+    ".png": "png",
+    ".webp": "webp",
+    ".tif": "tiff",
+    ".tiff": "tiff",
+    ".avif": "avif",
+    ".heic": "heic",
+    ".heif": "heic",
+    ".bmp": "bmp",
+    ".gif": "gif",
+}
+_DEEP = ("png", "tiff")
+_QUALITY = {"jpeg": 95, "webp": 92, "avif": 80, "heic": 90}
+WITHOUT_METADATA = ("bmp", "gif")
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A still picture.
+
+    `pixels` (1, 3, H, W) float32, sRGB in [0, 1]; `alpha` (1, 1, H, W) in [0, 1], straight, or None if opaque;
+    `profile`, the ICC profile that the file had and that is embedded again; `depth`, bits per channel;
+    `metadata`, the XMP packet.
+    """
+
+    pixels: Tensor
+    alpha: Tensor | None = None
+    profile: bytes | None = None
+    depth: Depth = 8
+    metadata: bytes | None = None
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width) in pixels."""
+        return self.pixels.shape[-2], self.pixels.shape[-1]
+
+
+def read(path: str | Path, size: int | None = None, *, max_pixels: int = MAX_PIXELS) -> Picture:
+    """Read a picture upright, in sRGB, its long side scaled to `size` pixels (as it is if None).
+
+    JPEG, PNG, WebP, TIFF, AVIF, HEIC, BMP and GIF (first frame), told apart by content and not by name. Colours
+    below fully transparent pixels are replaced by those of the nearest visible ones.
+
+    Raises:
+        PictureError: the file is missing, unreadable, damaged, no picture, too large, or has no visible pixel.
+    """
+    path = Path(path)
+    _check_file(path)
+    with _reading(path):
+        image = _open(path)
+        _check_header(path, image, max_pixels)
+        depth: Depth = 16 if image.format in ("ushort", "float") else 8
+        profile = _profile(image)
+        metadata = bytes(image.get("xmp-data")) if image.get_typeof("xmp-data") else None
+        image = _to_float_srgb(image)
+        if size is not None:
+            image = _resize(image, *fit(image.height, image.width, size))
+        array = image.numpy()
+
+    import torch
+
+    pixels = torch.from_numpy(array).permute(2, 0, 1)[None].clamp_(0, 1)
+    rgb, alpha = pixels[:, :3].contiguous(), None
+    if pixels.shape[1] == 4 and bool((pixels[:, 3:] < 1).any()):
+        alpha = pixels[:, 3:].contiguous()
+        if not bool((alpha > 0).any()):
+            raise PictureError(f"Every pixel of {path} is transparent; give a picture with something to see.")
+        rgb = fill_transparent(rgb, alpha)
+    return Picture(rgb, alpha, profile, depth, metadata)
+
+
+def dimensions(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> tuple[int, int]:
+    """(height, width) of an upright picture, from its header alone.
+
+    Raises:
+        PictureError: as `read`, as far as the header tells.
+    """
+    path = Path(path)
+    _check_file(path)
+    with _reading(path):
+        image = _open(path)
+        _check_header(path, image, max_pixels)
+        turned = image.get_typeof("orientation") != 0 and image.get("orientation") >= 5
+    return (image.width, image.height) if turned else (image.height, image.width)
+
+
+def write(
+    picture: Picture,
+    path: str | Path,
+    *,
+    quality: int | None = None,
+    depth: Depth | None = None,
+    force: bool = False,
+) -> None:
+    """Write a picture in the format that the suffix names, completely or not at all.
+
+    Args:
+        quality: 1 to 100 for JPEG, WebP, AVIF and HEIC; a high default for each.
+        depth: 8 or 16 bits per channel; 16 in PNG and TIFF only. The picture's own where the format can.
+        force: replace a file that exists.
+
+    Raises:
+        OutputError: the file exists, or cannot be written there.
+        SettingsError: an unknown suffix, or a quality or depth that the format does not have.
+    """
+    path = Path(path)
+    kind = check_target(path, force=force)
+    if depth == 16 and kind not in _DEEP:
+        raise SettingsError(f"16 bits per channel fit into .png and .tif only, not {path.suffix}; choose one of them.")
+    if quality is not None and not 1 <= quality <= 100:
+        raise SettingsError(f"Quality goes from 1 to 100, not {quality}.")
+    bits: Depth = depth or (picture.depth if kind in _DEEP else 8)
+    image = _from_tensor(picture, bits, "rgb" if kind in ("jpeg", "bmp") else "rgba")
+    with replacing(path, force=force) as temporary:
+        _encode(image, kind, temporary, quality or _QUALITY.get(kind))
+
+
+def check_target(path: Path, *, force: bool) -> str:
+    """The format that `path`'s suffix names, if a picture can be written there.
+
+    Raises:
+        SettingsError: the suffix is unknown.
+        OutputError: the file exists and `force` is not given, or its folder cannot be written to.
+    """
+    if path.suffix.lower() not in _SUFFIXES:
+        raise UnknownName("picture format", path.suffix or path.name, _SUFFIXES)
+    check_writable(path, force=force)
+    return _SUFFIXES[path.suffix.lower()]
+
+
+def check_writable(path: Path, *, force: bool) -> None:
+    """Raise `OutputError` where `replacing(path)` would."""
+    if path.is_dir():
+        raise OutputError(f"{path} is a folder; give the name of a file.")
+    if path.exists() and not force:
+        raise OutputError(f"{path} exists; choose another name, or replace it with --force.")
+    if not path.parent.is_dir():
+        raise OutputError(f"There is no folder {path.parent}; make it first.")
+    if not os.access(path.parent, os.W_OK):
+        raise OutputError(f"The folder {path.parent} cannot be written to; choose another.")
+
+
+@contextmanager
+def replacing(path: Path, *, force: bool = True) -> Iterator[Path]:
+    """A temporary file beside `path` that takes its place if the block succeeds, and vanishes if not."""
+    check_writable(path, force=force)
+    handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        _flush(temporary)
+        umask = os.umask(0)
+        os.umask(umask)
+        temporary.chmod(0o666 & ~umask)
+        temporary.replace(path)
+    except OSError as error:
+        raise OutputError(f"{path} could not be written ({error.strerror or error}); nothing was changed.") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _flush(path: Path) -> None:
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
+
+
+# Reading
+
+
+def _check_file(path: Path) -> None:
+    if not path.exists():
+        raise PictureError(f"There is no file {path}; check the name.")
+    if path.is_dir():
+        raise PictureError(f"{path} is a folder; give a picture.")
+    if not path.is_file():
+        raise PictureError(f"{path} is not a regular file; give a picture.")
+    try:
+        with path.open("rb") as file:
+            empty = not file.read(1)
+    except OSError as error:
+        raise PictureError(f"{path} cannot be read ({error.strerror}); check its permissions.") from error
+    if empty:
+        raise PictureError(f"{path} is empty; give a picture.")
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    import pyvips
+
+    try:
+        yield
+    except pyvips.Error as error:
+        reason = (error.detail.strip().splitlines() or ["unknown reason"])[0]
+        raise PictureError(f"{path} is damaged and cannot be read whole ({reason}); give an intact picture.") from error
+
+
+def _open(path: Path) -> pyvips.Image:
+    """The picture with its header read and its pixels to come."""
+    import pyvips
+
+    with path.open("rb") as file:
+        head = file.read(32)
+    if head[:2] == b"BM" or _is_heic(head):
+        return _open_with_pillow(path, heic=head[:2] != b"BM")
+    loader = pyvips.vips_lib.vips_foreign_find_load(os.fsencode(path))
+    name = pyvips.ffi.string(loader).decode() if loader != pyvips.ffi.NULL else ""
+    operation = next((known for known in _VIPS_LOADERS if name.lower().startswith(f"vipsforeignload{known[:-4]}")), None)
+    if operation is None:
+        raise PictureError(
+            f"{path} is not a picture that can be read; give JPEG, PNG, WebP, TIFF, AVIF, HEIC, BMP or GIF."
+        )
+    load: Callable[..., pyvips.Image] = getattr(pyvips.Image, operation)
+    image = load(str(path), fail_on="truncated", access="sequential")
+    if image.get_typeof("orientation") and image.get("orientation") > 1:
+        image = load(str(path), fail_on="truncated")
+    return image
+
+
+def _is_heic(head: bytes) -> bool:
+    return head[4:8] == b"ftyp" and head[8:12] in (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1")
+
+
+def _open_with_pillow(path: Path, *, heic: bool) -> pyvips.Image:
+    import numpy
+    import pyvips
+    from PIL import Image, ImageOps
+
+    try:
+        if heic:
+            heif = _pillow_heif().open_heif(path, convert_hdr_to_8bit=False)
+            array, info = numpy.asarray(heif), heif.info
+            deep = array.dtype == numpy.uint16
+        else:
+            with Image.open(path, formats=["BMP"]) as opened:
+                if opened.width * opened.height > MAX_PIXELS:
+                    raise PictureError(f"{path} has over {MAX_PIXELS:,} pixels; give a smaller picture.")
+                array, info, deep = numpy.asarray(ImageOps.exif_transpose(opened).convert("RGB")), opened.info, False
+    except (OSError, SyntaxError, ValueError, EOFError) as error:
+        raise PictureError(f"{path} is damaged and cannot be read ({error}); give an intact picture.") from error
+    image = pyvips.Image.new_from_array(numpy.ascontiguousarray(array))
+    image = image.copy(interpretation="rgb16" if deep else "srgb")
+    for field, value in (("icc-profile-data", info.get("icc_profile")), ("xmp-data", info.get("xmp"))):
+        if value:
+            image.set_type(pyvips.GValue.blob_type, field, value)
+    return image
+
+
+def _pillow_heif() -> Any:
+    import pillow_heif
+
+    return pillow_heif
+
+
+def _check_header(path: Path, image: pyvips.Image, max_pixels: int) -> None:
+    width, height = image.width, image.height
+    if width * height > max_pixels:
+        raise PictureError(
+            f"{path} has {width}x{height} pixels, more than the limit of {max_pixels:,}; "
+            "if you trust the file, raise the limit with --max-pixels."
+        )
+    if min(width, height) < MIN_SIDE:
+        raise PictureError(f"{path} has {width}x{height} pixels; give at least {MIN_SIDE} a side.")
+    if max(width, height) > MAX_ASPECT * min(width, height):
+        raise PictureError(
+            f"{path} has {width}x{height} pixels, a side over {MAX_ASPECT} times the other; crop it first."
+        )
+
+
+def _profile(image: pyvips.Image) -> bytes | None:
+    return bytes(image.get("icc-profile-data")) if image.get_typeof("icc-profile-data") else None
+
+
+def _to_float_srgb(image: pyvips.Image) -> pyvips.Image:
+    """Upright, sRGB or sRGB with alpha, float in [0, 1]."""
+    import pyvips
+
+    image = image.autorot()
+    alpha = None
+    if image.hasalpha():
+        top = 65535 if image.format == "ushort" else 255
+        alpha = image[image.bands - 1].cast("float") / top
+        image = image[: image.bands - 1]
+    if image.get_typeof("icc-profile-data") and image.interpretation not in ("lab", "scrgb"):
+        try:
+            image = image.icc_transform("srgb", embedded=True, depth=16, intent="relative")
+        except pyvips.Error:
+            image = image.colourspace("rgb16")
+    else:
+        image = image.colourspace("rgb16")
+    image = image.cast("float") / 65535
+    return image if alpha is None else image.bandjoin(alpha)
+
+
+def _resize(image: pyvips.Image, height: int, width: int) -> pyvips.Image:
+    if (image.height, image.width) == (height, width):
+        return image
+    scale = {"vscale": height / image.height, "kernel": "lanczos3"}
+    if image.bands == 3:
+        return image.resize(width / image.width, **scale)
+    return image.premultiply(max_alpha=1).resize(width / image.width, **scale).unpremultiply(max_alpha=1)
+
+
+# Writing
+
+
+def _from_tensor(picture: Picture, depth: Depth, mode: Literal["rgb", "rgba"]) -> pyvips.Image:
+    import pyvips
+    import torch
+
+    pixels = picture.pixels.detach().float().cpu()
+    if picture.alpha is not None:
+        alpha = picture.alpha.detach().float().cpu()
+        pixels = torch.cat([pixels, alpha], 1) if mode == "rgba" else pixels * alpha + (1 - alpha)
+    top = 255 if depth == 8 else 65535
+    profile = picture.profile if picture.profile and _is_rgb_profile(picture.profile) else None
+    working_top = 65535 if profile else top
+    levels = (pixels[0].clamp(0, 1) * working_top).round().permute(1, 2, 0).contiguous().numpy()
+    image = pyvips.Image.new_from_array(levels.astype("uint16" if working_top == 65535 else "uint8"))
+    image = image.copy(interpretation="rgb16" if working_top == 65535 else "srgb")
+    if profile:
+        image = _to_profile(image, profile)
+        if depth == 8:
+            image = (image.cast("float") * (255 / 65535)).rint().cast("uchar").copy(interpretation="srgb")
+        image.set_type(pyvips.GValue.blob_type, "icc-profile-data", profile)
+    if picture.metadata:
+        image = image.copy()
+        image.set_type(pyvips.GValue.blob_type, "xmp-data", picture.metadata)
+    return image
+
+
+def _is_rgb_profile(profile: bytes) -> bool:
+    return profile[16:20] == b"RGB "
+
+
+def _to_profile(image: pyvips.Image, profile: bytes) -> pyvips.Image:
+    """sRGB to the colours of `profile`, which a file must hold for the colour engine to read it."""
+    alpha = image[3] if image.bands == 4 else None
+    with tempfile.NamedTemporaryFile(suffix=".icc") as file:
+        file.write(profile)
+        file.flush()
+        rgb = image[:3].icc_transform(file.name, input_profile="srgb", depth=16, intent="relative").copy_memory()
+    return rgb if alpha is None else rgb.bandjoin(alpha)
+
+
+def _encode(image: pyvips.Image, kind: str, path: Path, quality: int | None) -> None:
+    import pyvips
+
+    name = str(path)
+    try:
+        if kind == "jpeg":
+            image.jpegsave(name, Q=quality, subsample_mode="off" if quality and quality >= 90 else "auto")
+        elif kind == "png":
+            image.pngsave(name, compression=6)
+        elif kind == "webp":
+            image.webpsave(name, Q=quality, smart_subsample=True)
+        elif kind == "tiff":
+            image.tiffsave(name, compression="deflate", predictor="horizontal")
+        elif kind == "avif":
+            image.heifsave(name, Q=quality, compression="av1", subsample_mode="off")
+        elif kind == "gif":
+            image.gifsave(name)
+        else:
+            _encode_with_pillow(image, kind, path, quality)
+    except pyvips.Error as error:
+        reason = (error.detail.strip().splitlines() or ["unknown reason"])[-1]
+        raise OSError(reason) from error
+
+
+def _encode_with_pillow(image: pyvips.Image, kind: str, path: Path, quality: int | None) -> None:
+    from PIL import Image
+
+    pillow = Image.fromarray(image.numpy())
+    if kind == "bmp":
+        pillow.save(path, format="BMP")
+        return
+    _pillow_heif().register_heif_opener()
+    pillow.save(
+        path,
+        format="HEIF",
+        quality=quality,
+        icc_profile=_profile(image),
+        xmp=bytes(image.get("xmp-data")) if image.get_typeof("xmp-data") else None,
+    )

@@ -1,0 +1,61 @@
+"""Unfinished paintings on disk, to go on with bit for bit."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from pathlib import Path
+
+import torch
+
+from impasto.engine.optimize import State
+from impasto.errors import RecordError
+from impasto.media.image import replacing
+from impasto.provenance import Record
+
+
+def checkpoint_path(output: Path) -> Path:
+    """Where the unfinished painting of `output` lies."""
+    return output.with_name(output.name + ".unfinished")
+
+
+def save_checkpoint(path: Path, state: State, record: Record) -> None:
+    """Write `state` and what it belongs to.
+
+    Raises:
+        OutputError: it cannot be written there.
+    """
+    shallow = {field.name: getattr(state, field.name) for field in fields(state)}
+    with replacing(path) as temporary:
+        torch.save({"state": shallow, "record": record.model_dump_json()}, temporary)
+
+
+def load_checkpoint(path: Path, record: Record) -> State:
+    """The state in `path`, if it belongs to the same inputs and settings as `record`.
+
+    Raises:
+        RecordError: it is missing, damaged, or belongs to another painting; the message says what differs.
+    """
+    if not path.is_file():
+        raise RecordError(f"There is no unfinished painting {path}; run without --resume.")
+    try:
+        saved = torch.load(path, weights_only=True)
+        state, before = State(**saved["state"]), Record.from_json(saved["record"])
+    except Exception as error:
+        raise RecordError(f"{path} is damaged ({type(error).__name__}); remove it and run without --resume.") from error
+    differing = [
+        name.removeprefix("recipe.")
+        for name, value in _flat(record).items()
+        if _flat(before).get(name) != value and not name.startswith(("done", "output"))
+    ]
+    if differing:
+        raise RecordError(
+            f"{path} was painted with other settings or inputs ({', '.join(differing)}); "
+            "give the same again, or run without --resume."
+        )
+    return state
+
+
+def _flat(record: Record) -> dict[str, object]:
+    dumped = record.model_dump(mode="json")
+    recipe = dumped.pop("recipe")
+    return {**dumped, **{f"recipe.{name}": value for name, value in recipe.items()}}

@@ -1,0 +1,127 @@
+"""From files to a painter with its record; from a painter to a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from impasto.device import choose_device, free_memory
+from impasto.encoders import load_encoder, weights_path
+from impasto.encoders.encoder import Encoder
+from impasto.engine.memory import bytes_per_pixel
+from impasto.engine.optimize import Step
+from impasto.errors import SettingsError, TooLargeError
+from impasto.media.geometry import fit
+from impasto.media.image import MAX_PIXELS, Picture, dimensions, read
+from impasto.provenance import Record, Source, versions
+from impasto.recipes.optimize import Painter
+from impasto.recipes.recipe import Recipe, preset
+from impasto.weights.files import sha256
+
+_MEMORY_SHARE = 0.8
+
+
+@dataclass(frozen=True)
+class Job:
+    """A painter, and the record of what it was made from."""
+
+    painter: Painter
+    record: Record
+
+    def finish(self, step: Step | None) -> Picture:
+        """The picture after `step` with its record inside."""
+        record = self.record.model_copy(update={"done": 1.0 if step is None else step.done})
+        return replace(self.painter.finish(step), metadata=record.to_xmp())
+
+
+def prepare(
+    content: str | Path,
+    styles: Sequence[str | Path],
+    recipe: Recipe,
+    *,
+    blend: Sequence[float] | None = None,
+    weights: Path | None = None,
+    max_pixels: int = MAX_PIXELS,
+) -> Job:
+    """Read everything that a painting needs; `recipe.size` of the result is a number.
+
+    `blend` weighs the styles, equally if None; `weights` is a file for the encoder, the usual ones if None.
+
+    Raises:
+        InputError: a picture, setting or weights file that cannot be used.
+        TooLargeError: it would not fit into memory.
+    """
+    shares = tuple(blend) if blend is not None else (1.0,) * len(styles)
+    if not styles or len(shares) != len(styles) or min(shares) < 0 or max(shares) <= 0:
+        raise SettingsError(
+            f"Expected a blend of {len(styles)} weights of 0 or more, one for each style, with one above 0; "
+            f"got {':'.join(f'{share:g}' for share in shares) or 'none'}."
+        )
+    shape = dimensions(content, max_pixels=max_pixels)
+    encoder = load_encoder(recipe.encoder, weights, pooling=recipe.pooling)
+    encoder.check(sorted(recipe.layers()))
+    recipe = recipe.model_copy(update={"size": _size_that_fits(recipe, shape, encoder)})
+    assert isinstance(recipe.size, int)
+
+    photo = read(content, recipe.size, max_pixels=max_pixels)
+    style_size = round(recipe.size * recipe.style_scale)
+    paintings = [read(style, style_size, max_pixels=max_pixels) for style in styles]
+    record = Record(
+        method="optimize",
+        content=_source(content),
+        styles=tuple(_source(style) for style in styles),
+        blend=shares,
+        recipe=recipe.model_dump(mode="json"),
+        encoder=_source(weights_path(recipe.encoder, weights)),
+        versions=versions(),
+    )
+    return Job(Painter(photo, paintings, shares, recipe, encoder), record)
+
+
+def stylize(
+    content: str | Path,
+    *styles: str | Path,
+    preset: str = "balanced",
+    blend: Sequence[float] | None = None,
+    weights: Path | None = None,
+    **settings: object,
+) -> Picture:
+    """Paint the photo `content` in the manner of `styles`.
+
+    `settings` change the preset: `size=1024`, `strength=0.7`, and all others of `impasto.Recipe`.
+
+    Raises:
+        InputError: a picture, setting or weights file that cannot be used.
+        TooLargeError: it would not fit into memory.
+        DivergedError: the loss became NaN.
+    """
+    job = prepare(content, styles, _preset(preset, **settings), blend=blend, weights=weights)
+    step = None
+    for step in job.painter.paint():
+        pass
+    return job.finish(step)
+
+
+_preset = preset
+
+
+def _source(path: str | Path) -> Source:
+    return Source(name=Path(path).name, sha256=sha256(Path(path)))
+
+
+def _size_that_fits(recipe: Recipe, shape: tuple[int, int], encoder: Encoder) -> int:
+    """The size asked for if it fits into memory; the largest that does, up to the photo's own, for `max`."""
+    per_pixel = bytes_per_pixel(encoder.architecture, recipe.layers())
+    free = free_memory(choose_device(recipe.device))
+    square = max(shape) ** 2 / (shape[0] * shape[1])
+    fitting = int((_MEMORY_SHARE * free / per_pixel * square) ** 0.5) // 64 * 64
+    if recipe.size == "max":
+        return max(64, min(fitting, max(shape)))
+    height, width = fit(*shape, recipe.size)
+    if recipe.size > fitting:
+        raise TooLargeError(
+            f"Painting {width}x{height} pixels takes about {height * width * per_pixel / 1e9:.1f} GB, and "
+            f"{free / 1e9:.1f} GB are free; give --size {max(64, fitting)} or less, or --size max."
+        )
+    return recipe.size

@@ -1,0 +1,171 @@
+"""Paint by optimisation: the photo's pixels move until their features have the style's statistics."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+import torch
+from torch import Tensor
+
+from impasto.controls.color import keep_palette, match_palette
+from impasto.device import autocast, bfloat16_pays, choose_device, deterministic
+from impasto.encoders.encoder import Encoder
+from impasto.engine.optimize import Objective, State, Step, enlarge, optimize
+from impasto.engine.scales import SMALLEST_SIDE, Scale, plan_scales
+from impasto.engine.start import first_image
+from impasto.errors import PictureError
+from impasto.losses.content import Content
+from impasto.losses.cosine import Cosine
+from impasto.losses.gram import Gram
+from impasto.losses.moments import Moments
+from impasto.losses.sliced import SlicedWasserstein
+from impasto.losses.smoothness import TotalVariation
+from impasto.losses.terms import Loss, Targets, Term, mix, total
+from impasto.losses.wasserstein import Wasserstein
+from impasto.media.geometry import fit, resample
+from impasto.media.image import Picture
+from impasto.recipes.recipe import ContentLoss, Recipe, StyleLoss
+
+STYLE_LOSSES: dict[StyleLoss, Loss] = {
+    "wasserstein": Wasserstein(),
+    "gram": Gram("gatys"),
+    "gram-size": Gram("size", mean_weight=1.0),
+    "moments": Moments("relative"),
+    "sliced": SlicedWasserstein(),
+}
+CONTENT_LOSSES: dict[ContentLoss, Loss] = {
+    "instance": Content("instance"),
+    "mean": Content("mean"),
+    "gatys": Content("gatys"),
+    "cosine": Cosine(),
+}
+
+
+@dataclass(frozen=True)
+class Painter:
+    """A photo, styles and all that is needed to paint; `recipe.size` is a number."""
+
+    content: Picture
+    styles: Sequence[Picture]
+    blend: Sequence[float]
+    recipe: Recipe
+    encoder: Encoder
+
+    def paint(self, resume: State | None = None) -> Iterator[Step]:
+        """Paint, yielding after every step; `finish` makes a picture of any of them.
+
+        Raises:
+            PictureError: the photo is too narrow at this size, or a picture is all one colour.
+            DivergedError: the loss is no longer a finite number.
+        """
+        _check_not_flat(self.content, "photo")
+        for style in self.styles:
+            _check_not_flat(style, "style")
+        scales = self.scales()
+        if self.recipe.strength > 0:
+            with deterministic(self.recipe.seed):
+                yield from optimize(scales, _Canvas(self), self.recipe, resume)
+
+    def scales(self) -> list[Scale]:
+        """The sizes to paint at.
+
+        Raises:
+            PictureError: the photo is too narrow at this size.
+        """
+        assert isinstance(self.recipe.size, int)
+        height, width = fit(*self.content.size, self.recipe.size)
+        if min(height, width) < SMALLEST_SIDE:
+            needed = -(-self.recipe.size * SMALLEST_SIDE // min(height, width))
+            raise PictureError(
+                f"At a size of {self.recipe.size} the photo would be {width}x{height} pixels; its short side needs "
+                f"{SMALLEST_SIDE}, so give --size {needed} or more, or crop the photo."
+            )
+        return plan_scales(height, width, self.recipe.steps, pyramid=self.recipe.pyramid)
+
+    def finish(self, step: Step | None) -> Picture:
+        """The picture as it was after `step`, or the photo itself before the first: colours chosen, alpha put back."""
+        content = self.content
+        height, width = fit(*content.size, int(self.recipe.size))
+        photo = resample(content.pixels, (height, width)).clamp(0, 1)
+        alpha = None if content.alpha is None else resample(content.alpha, (height, width)).clamp(0, 1)
+        pixels = photo if step is None else resample(step.picture.float().cpu(), (height, width)).clamp(0, 1)
+        if self.recipe.color == "content" and step is not None:
+            pixels = keep_palette(pixels, photo)
+        return Picture(pixels.contiguous(), alpha, content.profile, content.depth)
+
+
+class _Canvas:
+    """A painter's pictures at each size, on the device, and what they are judged by there."""
+
+    def __init__(self, painter: Painter) -> None:
+        self.recipe, self.blend = painter.recipe, painter.blend
+        self.device = choose_device(self.recipe.device)
+        self.bfloat16 = self.recipe.precision == "bfloat16" or (
+            self.recipe.precision == "auto" and bfloat16_pays(self.device)
+        )
+        self.encoder = painter.encoder.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.encoder.check(self.recipe.layers())
+        self.content = painter.content.pixels.to(self.device)
+        recolored = self.recipe.color != "style"
+        self.styles = [
+            match_palette(style.pixels, painter.content.pixels).to(self.device)
+            if recolored
+            else style.pixels.to(self.device)
+            for style in painter.styles
+        ]
+        self.coarse_content: Tensor | None = None
+
+    def place(self, scale: Scale, coarser: Tensor | None) -> Tensor:
+        """The picture to start from at `scale`."""
+        content = self._content(scale)
+        if coarser is None:
+            return first_image(self.recipe.start, content, self.styles[0], self.recipe.seed)
+        detail = 1 - self.recipe.strength * (1 - self.recipe.detail)
+        coarse_content = resample(self.content, (coarser.shape[-2], coarser.shape[-1]))
+        return enlarge(coarser, content, coarse_content, detail)
+
+    def objective(self, scale: Scale) -> Objective:
+        """The weighted losses at `scale`, their targets computed once."""
+        recipe = self.recipe
+        style = Term("style", STYLE_LOSSES[recipe.style_loss], recipe.style_layers, recipe.style_weight)
+        content = Term("content", CONTENT_LOSSES[recipe.content_loss], recipe.content_layers, recipe.content_weight)
+        smoothness = Term("smoothness", TotalVariation(recipe.smoothness), {"image": 1.0}, recipe.smoothness_weight)
+        terms = [term for term in (style, content, smoothness) if term.weight]
+        with torch.no_grad():
+            features = self._see(self._content(scale), recipe.layers(), exact=True)
+            targets = {"content": content.describe(features), "smoothness": smoothness.describe(features)}
+            targets["style"] = self._style_description(style, scale)
+            if recipe.strength < 1:
+                own = style.describe(features)
+                targets["style"] = mix([own, targets["style"]], [1 - recipe.strength, recipe.strength])
+            prepared = {term.name: term.prepare(targets[term.name]) for term in terms}
+
+        def objective(image: Tensor, *, exact: bool) -> tuple[Tensor, dict[str, float]]:
+            return total(terms, self._see(image, recipe.layers(), exact=exact), prepared)
+
+        return objective
+
+    def _content(self, scale: Scale) -> Tensor:
+        return resample(self.content, (scale.height, scale.width)).clamp(0, 1)
+
+    def _style_description(self, style: Term, scale: Scale) -> Targets:
+        """The styles' statistics, blended."""
+        long_side = max(scale.height, scale.width) * self.recipe.style_scale
+        descriptions = []
+        for picture in self.styles:
+            height, width = picture.shape[-2:]
+            factor = max(long_side / max(height, width), SMALLEST_SIDE / min(height, width))
+            sized = resample(picture, (round(height * factor), round(width * factor))).clamp(0, 1)
+            descriptions.append(style.describe(self._see(sized, set(style.layers), exact=True)))
+        return mix(descriptions, self.blend)
+
+    def _see(self, image: Tensor, layers: set[str], *, exact: bool) -> dict[str, Tensor]:
+        with autocast(self.device, bfloat16=self.bfloat16 and not exact):
+            features = self.encoder(image.contiguous(memory_format=torch.channels_last), layers)
+        return {**{layer: value.float() for layer, value in features.items()}, "image": image}
+
+
+def _check_not_flat(picture: Picture, what: str) -> None:
+    pixels = picture.pixels if picture.alpha is None else picture.pixels * (picture.alpha > 0)
+    if float(pixels.amax((2, 3)).sub(pixels.amin((2, 3))).max()) < 2 / 255:
+        raise PictureError(f"The {what} is all one colour, so there is nothing to see in it; give another picture.")

@@ -1,0 +1,132 @@
+"""Settings of a painting, and the presets that derive them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+from pydantic import Field, ValidationError, field_validator
+
+from impasto.controls.color import Color
+from impasto.device import DeviceName, Precision
+from impasto.encoders import EncoderName, Pooling
+from impasto.engine.descent import Descent
+from impasto.engine.start import Start
+from impasto.errors import SettingsError, UnknownName
+
+StyleLoss = Literal["wasserstein", "gram", "gram-size", "moments", "sliced"]
+ContentLoss = Literal["instance", "mean", "gatys", "cosine"]
+
+
+class Recipe(Descent):
+    """Settings of a painting. The defaults are the preset `balanced`."""
+
+    size: int | Literal["max"] = Field(512, description="Long side of the result in pixels; max: what memory allows.")
+    strength: float = Field(1.0, ge=0, le=1, description="From the photo (0) to the full style (1).")
+    color: Color = Field("style", description="Colours of the style, of the photo, or style's moved to the photo's.")
+    style_scale: float = Field(1.0, ge=0.1, le=8, description="Size of the strokes relative to the picture.")
+    encoder: EncoderName = Field("compact", description="Network that sees; vgg16 and vgg19 need their weights.")
+    pooling: Pooling = Field("max", description="How the encoder shrinks its features.")
+    style_loss: StyleLoss = Field("wasserstein", description="What style is.")
+    style_layers: dict[str, float] = Field(
+        {"relu1_1": 0.2, "relu2_1": 0.2, "relu3_1": 0.2, "relu4_1": 0.2, "relu5_1": 0.2},
+        description="Layers that judge style, with weights.",
+    )
+    style_weight: float = Field(1.0, ge=0, description="Weight of style.")
+    content_loss: ContentLoss = Field("mean", description="What content is.")
+    content_layers: dict[str, float] = Field({"relu4_2": 1.0}, description="Layers that judge content, with weights.")
+    content_weight: float = Field(0.1, ge=0, description="Weight of content.")
+    smoothness: Literal["l1", "l2"] = Field("l2", description="What smoothness is: total variation, absolute or squared.")
+    smoothness_weight: float = Field(0.0, ge=0, description="Weight of smoothness.")
+    start: Start = Field("content", description="First picture: the photo, noise, or the photo in the style's colours.")
+    detail: float = Field(1.0, ge=0, le=1, description="Share of the photo's own detail added at each finer size.")
+    steps: tuple[int, ...] = Field((120, 60, 20), description="Steps at long sides of 128, 256, 512 px; then halved.")
+    pyramid: bool = Field(True, description="Paint coarse to fine; otherwise at the full size only.")
+    seed: int = Field(0, ge=0, description="Fixes everything that is drawn at random.")
+    device: DeviceName = Field("auto", description="Where to compute.")
+    precision: Precision = Field("auto", description="bfloat16 where it is faster, or always float32.")
+
+    @field_validator("size")
+    @classmethod
+    def _size_in_range(cls, value: int | str) -> int | str:
+        if isinstance(value, int) and not 64 <= value <= 32768:
+            raise ValueError("must be from 64 to 32768 pixels, or max")
+        return value
+
+    @field_validator("style_layers", "content_layers")
+    @classmethod
+    def _weights_in_range(cls, value: dict[str, float]) -> dict[str, float]:
+        if not value or min(value.values()) < 0:
+            raise ValueError("must name at least one layer, with weights of 0 or more")
+        return value
+
+    @field_validator("steps")
+    @classmethod
+    def _steps_in_range(cls, value: tuple[int, ...]) -> tuple[int, ...]:
+        if not value or min(value) < 1:
+            raise ValueError("must be one or more counts of 1 or more")
+        return value
+
+    def layers(self) -> set[str]:
+        """Every layer of the encoder that is looked at."""
+        return {*self.style_layers, *self.content_layers}
+
+
+def balanced() -> Recipe:
+    """A good picture in little time."""
+    return Recipe()
+
+
+def draft() -> Recipe:
+    """A first look."""
+    return Recipe(steps=(50, 12))
+
+
+def best() -> Recipe:
+    """As good as it gets."""
+    return Recipe(steps=(200, 150, 100))
+
+
+def gatys() -> Recipe:
+    """The paper as written (Gatys et al., 2016): VGG-19, Gram matrices, L-BFGS, one size."""
+    return Recipe(
+        encoder="vgg19",
+        pooling="average",
+        style_loss="gram",
+        content_loss="gatys",
+        content_weight=1e-3,
+        optimizer="lbfgs",
+        learning_rate=1.0,
+        averaging=0.0,
+        steps=(500,),
+        pyramid=False,
+        precision="float32",
+    )
+
+
+PRESETS: dict[str, Callable[[], Recipe]] = {"draft": draft, "balanced": balanced, "best": best, "gatys": gatys}
+
+
+def preset(name: str, **changes: object) -> Recipe:
+    """The preset called `name`, with some of its settings changed.
+
+    Raises:
+        UnknownName: no such preset or setting.
+        SettingsError: a value that the setting cannot take.
+    """
+    if name not in PRESETS:
+        raise UnknownName("preset", name, PRESETS)
+    for change in changes:
+        if change not in Recipe.model_fields:
+            raise UnknownName("setting", change, Recipe.model_fields)
+    try:
+        return Recipe.model_validate({**PRESETS[name]().model_dump(), **changes})
+    except ValidationError as error:
+        raise SettingsError(describe(error)) from error
+
+
+def describe(error: ValidationError) -> str:
+    """One sentence for the first thing that is wrong."""
+    problem = error.errors()[0]
+    message = problem["msg"].removeprefix("Value error, ")
+    return f"The setting {'.'.join(map(str, problem['loc']))} is {problem['input']!r}, but {message[0].lower()}{message[1:]}."
