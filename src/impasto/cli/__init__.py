@@ -1,0 +1,56 @@
+"""The command line: one file per command."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+
+from cyclopts import App, CycloptsError
+from pydantic import ValidationError
+
+from impasto.cli.doctor import doctor
+from impasto.cli.paint import paint
+from impasto.cli.reproduce import reproduce
+from impasto.cli.train import train
+from impasto.cli.weights import weights
+from impasto.errors import ImpastoError
+from impasto.recipes.recipe import describe
+
+app = App(
+    name="impasto",
+    version=lambda: version("impasto"),
+    help_format="markdown",
+    help="""Paint a photo in the manner of a painting: offline, on a laptop, in seconds.
+
+    Examples:
+
+    - `impasto paint photo.jpg starry.jpg -o out.png`
+    - `impasto paint photo.jpg a.jpg b.jpg --blend 2:1 --preset best --size 1600 -o out.tif`
+    - `impasto reproduce out.png`
+    """,
+)
+app.command(paint)
+app.command(reproduce)
+app.command(train)
+app.command(weights)
+app.command(doctor)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run a command; our own errors become one line and status 2, a bug keeps its traceback."""
+    try:
+        app(arguments, exit_on_error=False, print_error=False)
+    except ImpastoError as error:
+        _fail(str(error))
+    except CycloptsError as error:
+        cause = error.__cause__
+        _fail(describe(cause) if isinstance(cause, ValidationError) else " ".join(str(error).split()))
+    except KeyboardInterrupt:
+        print("impasto: stopped before anything was painted.", file=sys.stderr)
+        sys.exit(130)
+
+
+def _fail(message: str) -> None:
+    print(f"impasto: {message}", file=sys.stderr)
+    sys.exit(2)

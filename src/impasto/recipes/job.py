@@ -29,10 +29,17 @@ class Job:
     painter: Painter
     record: Record
 
+    def writing(self, output: dict[str, object]) -> Job:
+        """The same job, whose record says how the file is written."""
+        return replace(self, record=self.record.model_copy(update={"output": output}))
+
+    def record_after(self, step: Step | None) -> Record:
+        """The record of the picture as it is after `step`."""
+        return self.record.model_copy(update={"done": 1.0 if step is None else step.done})
+
     def finish(self, step: Step | None) -> Picture:
         """The picture after `step` with its record inside."""
-        record = self.record.model_copy(update={"done": 1.0 if step is None else step.done})
-        return replace(self.painter.finish(step), metadata=record.to_xmp())
+        return replace(self.painter.finish(step), metadata=self.record_after(step).to_xmp())
 
 
 def prepare(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, ValidationError, field_validator
@@ -116,11 +118,31 @@ def preset(name: str, **changes: object) -> Recipe:
     """
     if name not in PRESETS:
         raise UnknownName("preset", name, PRESETS)
-    for change in changes:
-        if change not in Recipe.model_fields:
-            raise UnknownName("setting", change, Recipe.model_fields)
+    return _validated({**PRESETS[name]().model_dump(), **changes})
+
+
+def read_recipe(path: Path, **changes: object) -> Recipe:
+    """The settings in a JSON file, with some changed; those that it does not name are the defaults.
+
+    Raises:
+        UnknownName: no such setting.
+        SettingsError: the file is missing or no JSON object, or a value that the setting cannot take.
+    """
     try:
-        return Recipe.model_validate({**PRESETS[name]().model_dump(), **changes})
+        settings = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"{path} cannot be read as JSON ({error}); give a file of settings.") from error
+    if not isinstance(settings, dict):
+        raise SettingsError(f"{path} holds no JSON object; give settings like {{\"size\": 1024}}.")
+    return _validated({**settings, **changes})
+
+
+def _validated(settings: dict[str, object]) -> Recipe:
+    for name in settings:
+        if name not in Recipe.model_fields:
+            raise UnknownName("setting", name, Recipe.model_fields)
+    try:
+        return Recipe.model_validate(settings)
     except ValidationError as error:
         raise SettingsError(describe(error)) from error
 

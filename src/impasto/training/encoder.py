@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
 from impasto.encoders.encoder import Encoder
 from impasto.encoders.vgg import load_stack, load_vgg
 from impasto.errors import DivergedError, WeightsError
 from impasto.training.pictures import Crops, find_pictures, split
-from impasto.training.prune_and_regress import Fitted, Teacher, prune_and_regress, student_of
+from impasto.training.prune_and_regress import Teacher, prune_and_regress, student_of
+from impasto.training.settings import EncoderTraining
 from impasto.weights.files import read_weights, sha256
 
 _WIDTHS = {
@@ -27,21 +27,6 @@ _WIDTHS = {
     "4_1": 128, "4_2": 128, "4_3": 128, "4_4": 128, "5_1": 128,
 }  # fmt: skip
 _CHECK_EVERY = 200
-
-
-class EncoderTraining(BaseModel):
-    """Settings of `impasto train encoder`."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    crops: int = Field(160, ge=16, description="Crops for the closed-form start.")
-    crop_size: int = Field(160, ge=64, description="Side of those crops, in pixels.")
-    ridge: float = Field(1e-4, gt=0, description="Ridge of the regressions, relative to the features' power.")
-    minutes: float = Field(30, ge=0, description="Time limit of the fine-tuning.")
-    steps: int = Field(2000, ge=0, description="Steps of the fine-tuning, at most.")
-    batch: int = Field(8, ge=1, description="Crops of 128 px per step.")
-    learning_rate: float = Field(1e-3, gt=0, description="Adam's step at the start; it falls to 0 along a cosine.")
-    seed: int = Field(0, description="Fixes the split, the crops and the patches.")
 
 
 @dataclass(frozen=True)

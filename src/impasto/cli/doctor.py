@@ -1,0 +1,33 @@
+"""`impasto doctor`: what is here, and what is missing."""
+
+from __future__ import annotations
+
+
+def doctor() -> None:
+    """Show versions, device, threads, memory and picture formats, and say what is missing."""
+    import platform
+    from importlib.metadata import version
+
+    import psutil
+    import pyvips
+    import torch
+
+    from impasto.device import bfloat16_pays, choose_device, free_memory
+    from impasto.encoders.compact import compact_weights
+    from impasto.weights.fetch import PUBLISHED, cached
+
+    device = choose_device()
+    bfloat16 = "used" if bfloat16_pays(device) else "not faster here, so not used"
+    vips = ".".join(str(pyvips.version(part)) for part in range(3))
+    rows = {
+        "impasto": version("impasto"),
+        "python": f"{platform.python_version()} on {platform.system()} {platform.machine()}",
+        "torch": f"{torch.__version__}, {torch.get_num_threads()} threads",
+        "device": f"{device.type}, bfloat16 {bfloat16}",
+        "memory": f"{free_memory(device) / 1e9:.1f} GB free of {psutil.virtual_memory().total / 1e9:.1f} GB",
+        "pictures": f"libvips {vips}, Pillow {version('pillow')}, pillow-heif {version('pillow-heif')}",
+        "compact": "in the package" if compact_weights().is_file() else "MISSING: install the package again",
+        **{name: str(cached(name) or f"missing (optional): impasto weights get {name}") for name in PUBLISHED},
+    }
+    for name, value in rows.items():
+        print(f"{name:9} {value}")
