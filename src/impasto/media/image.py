@@ -26,7 +26,15 @@ MIN_SIDE = 16
 MAX_ASPECT = 32
 
 Depth = Literal[8, 16]
-_VIPS_LOADERS = ("jpegload", "pngload", "webpload", "tiffload", "heifload", "gifload")
+_INVISIBLE = 1 / 512
+_VIPS_LOADERS = {
+    "VipsForeignLoadJpeg": "jpegload",
+    "VipsForeignLoadPng": "pngload",
+    "VipsForeignLoadWebp": "webpload",
+    "VipsForeignLoadTiff": "tiffload",
+    "VipsForeignLoadHeif": "heifload",
+    "VipsForeignLoadNsgif": "gifload",
+}
 _SUFFIXES = {
     ".jpg": "jpeg",
     ".jpeg": "jpeg",
@@ -93,7 +101,7 @@ def read(path: str | Path, size: int | None = None, *, max_pixels: int = MAX_PIX
     pixels = torch.from_numpy(array).permute(2, 0, 1)[None].clamp_(0, 1)
     rgb, alpha = pixels[:, :3].contiguous(), None
     if pixels.shape[1] == 4 and bool((pixels[:, 3:] < 1).any()):
-        alpha = pixels[:, 3:].contiguous()
+        alpha = pixels[:, 3:].where(pixels[:, 3:] > _INVISIBLE, 0)
         if not bool((alpha > 0).any()):
             raise PictureError(f"Every pixel of {path} is transparent; give a picture with something to see.")
         rgb = fill_transparent(rgb, alpha)
@@ -236,7 +244,7 @@ def _open(path: Path) -> pyvips.Image:
         return _open_with_pillow(path, heic=head[:2] != b"BM")
     loader = pyvips.vips_lib.vips_foreign_find_load(os.fsencode(path))
     name = pyvips.ffi.string(loader).decode() if loader != pyvips.ffi.NULL else ""
-    operation = next((known for known in _VIPS_LOADERS if name.lower().startswith(f"vipsforeignload{known[:-4]}")), None)
+    operation = next((load for prefix, load in _VIPS_LOADERS.items() if name.startswith(prefix)), None)
     if operation is None:
         raise PictureError(
             f"{path} is not a picture that can be read; give JPEG, PNG, WebP, TIFF, AVIF, HEIC, BMP or GIF."
@@ -308,18 +316,18 @@ def _to_float_srgb(image: pyvips.Image) -> pyvips.Image:
 
     image = image.autorot()
     alpha = None
+    space, top = ("rgb16", 65535) if image.format == "ushort" else ("srgb", 255)
     if image.hasalpha():
-        top = 65535 if image.format == "ushort" else 255
         alpha = image[image.bands - 1].cast("float") / top
         image = image[: image.bands - 1]
     if image.get_typeof("icc-profile-data") and image.interpretation not in ("lab", "scrgb"):
         try:
-            image = image.icc_transform("srgb", embedded=True, depth=16, intent="relative")
+            image, top = image.icc_transform("srgb", embedded=True, depth=16, intent="relative"), 65535
         except pyvips.Error:
-            image = image.colourspace("rgb16")
+            image = image.colourspace(space)
     else:
-        image = image.colourspace("rgb16")
-    image = image.cast("float") / 65535
+        image = image.colourspace(space)
+    image = image.cast("float") / top
     return image if alpha is None else image.bandjoin(alpha)
 
 
@@ -329,7 +337,8 @@ def _resize(image: pyvips.Image, height: int, width: int) -> pyvips.Image:
     scale = {"vscale": height / image.height, "kernel": "lanczos3"}
     if image.bands == 3:
         return image.resize(width / image.width, **scale)
-    return image.premultiply(max_alpha=1).resize(width / image.width, **scale).unpremultiply(max_alpha=1)
+    covered = image.premultiply(max_alpha=1).resize(width / image.width, **scale)
+    return (covered.extract_band(0, n=3) / covered[3]).bandjoin(covered[3])
 
 
 # Writing
@@ -410,6 +419,7 @@ def _encode_with_pillow(image: pyvips.Image, kind: str, path: Path, quality: int
         path,
         format="HEIF",
         quality=quality,
+        chroma=444,
         icc_profile=_profile(image),
         xmp=bytes(image.get("xmp-data")) if image.get_typeof("xmp-data") else None,
     )

@@ -1,0 +1,43 @@
+"""What the tests share."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from fakes import picture  # noqa: E402
+
+SavePicture = Callable[..., Path]
+
+
+@pytest.fixture(autouse=True)
+def _private_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("IMPASTO_CACHE", str(tmp_path_factory.mktemp("cache")))
+    yield
+
+
+@pytest.fixture
+def save(tmp_path: Path) -> SavePicture:
+    """Save a smooth random picture by Pillow and return its path."""
+
+    def save(name: str, height: int = 80, width: int = 96, seed: int = 0, **options: object) -> Path:
+        array = (picture(height, width, seed)[0].permute(1, 2, 0).numpy() * 255).round().astype(np.uint8)
+        path = tmp_path / name
+        Image.fromarray(array).save(path, **options)
+        return path
+
+    return save
+
+
+@pytest.fixture
+def noise() -> torch.Tensor:
+    """Features (1, 4, 6, 5), the same each time."""
+    return torch.randn(1, 4, 6, 5, generator=torch.Generator().manual_seed(1))
