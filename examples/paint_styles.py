@@ -125,7 +125,9 @@ def mosaic(rng: np.random.Generator) -> Image.Image:
     distance, index = cKDTree(seeds).query(np.stack([y, x], -1), k=2)
     stone = index[..., 0]
     inside = np.clip(seeds, 0, [HEIGHT - 1, WIDTH - 1]).astype(int)
-    stone_color = base[inside[:, 0], inside[:, 1]] + rng.normal(0, 20, (len(seeds), 1)) + rng.normal(0, 9, (len(seeds), 3))
+    stone_color = (
+        base[inside[:, 0], inside[:, 1]] + rng.normal(0, 20, (len(seeds), 1)) + rng.normal(0, 9, (len(seeds), 3))
+    )
     tilt = rng.normal(0, 2.2, (len(seeds), 2))
     offset = np.stack([y, x], -1) - seeds[stone]
     shine = (offset * tilt[stone]).sum(-1)

@@ -138,7 +138,10 @@ def test_halves_average_to_the_whole(loss: Loss, noise: Tensor) -> None:
 
 def test_total_reports_weighted_parts(noise: Tensor) -> None:
     features = {"relu1_1": noise, "image": noise}
-    terms = [Term("content", Content("mean"), {"relu1_1": 0.5}, 4.0), Term("smooth", TotalVariation(), {"image": 1.0}, 2.0)]
+    terms = [
+        Term("content", Content("mean"), {"relu1_1": 0.5}, 4.0),
+        Term("smooth", TotalVariation(), {"image": 1.0}, 2.0),
+    ]
     zero = {"relu1_1": torch.zeros_like(noise), "image": noise}
     targets = {term.name: term.prepare(term.describe(zero)) for term in terms}
     value, parts = total(terms, features, targets)

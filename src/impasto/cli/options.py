@@ -31,7 +31,9 @@ def _grouped() -> type[Recipe]:
     for group, names in _GROUPS.items():
         for name in names:
             field = Recipe.model_fields[name]
-            parameter = Parameter(group=group, negative="" if name == "steps" else None, consume_multiple=name == "steps")
+            parameter = Parameter(
+                group=group, negative="" if name == "steps" else None, consume_multiple=name == "steps"
+            )
             fields[name] = (Annotated[field.annotation, parameter], field)
     return create_model("RecipeOptions", __base__=Recipe, **fields)
 

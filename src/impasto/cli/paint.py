@@ -74,9 +74,7 @@ def paint(
 
     if not styles:
         raise SettingsError("Expected at least one painting after the photo; give one to take the manner from.")
-    kind = check_target(output, force=force or resume)
-    if depth not in (None, 8, 16):
-        raise SettingsError(f"Expected 8 or 16 bits per channel, not {depth}.")
+    kind = check_target(output, quality=quality, depth=depth, force=force or resume)
     if preview is not None:
         check_target(preview, force=True)
     if json is not None:

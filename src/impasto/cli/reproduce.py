@@ -55,7 +55,9 @@ def reproduce(
         if record.versions.get(name) != value:
             print(f"Painted with {name} {record.versions.get(name)}, now {value}: small differences may come of it.")
     if job.record.encoder.sha256 != record.encoder.sha256:
-        raise RecordError(f"The picture was painted with other weights ({record.encoder.name}); give them by --weights.")
+        raise RecordError(
+            f"The picture was painted with other weights ({record.encoder.name}); give them by --weights."
+        )
 
     step = None
     with progress_line() as progress:

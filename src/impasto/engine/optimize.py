@@ -113,7 +113,7 @@ class _Walk:
         """Begin a new size with `image`, the optimiser's moments carried over."""
         self.scale, self.step, self.weight = scale, 0, 0.0
         self.best, self.waited = math.inf, 0
-        self.image = image.contiguous(memory_format=torch.channels_last).requires_grad_()
+        self.image = image.contiguous().requires_grad_()
         self.average = torch.zeros_like(self.image, requires_grad=False)
         coarser, self.optimizer = self.optimizer, self._new_optimizer()
         if coarser is not None:
@@ -123,8 +123,8 @@ class _Walk:
         """Go back to where `state` was taken."""
         self.scale, self.step, self.weight = state.scale, state.step, state.weight
         self.best, self.waited = state.best, state.waited
-        self.image = state.image.contiguous(memory_format=torch.channels_last).requires_grad_()
-        self.average = state.average.contiguous(memory_format=torch.channels_last)
+        self.image = state.image.clone().requires_grad_()
+        self.average = state.average.clone()
         self.optimizer = self._new_optimizer()
         self.optimizer.load_state_dict(state.optimizer)
 
@@ -146,7 +146,7 @@ class _Walk:
                     f"The loss became {total} at size {self.scale + 1}, step {self.step + 1}; "
                     f"lower --learning-rate (now {self.settings.learning_rate:g}) or the weights."
                 )
-            (self.image.grad,) = torch.autograd.grad(loss, self.image)
+            self.image.grad = torch.autograd.grad(loss, self.image)[0].contiguous()
             if self.settings.clip:
                 torch.nn.utils.clip_grad_norm_([self.image], self.settings.clip)
             return total

@@ -31,5 +31,5 @@ def carry_over(old: torch.optim.Optimizer, new: torch.optim.Optimizer, image: Te
 
 
 def _resized(name: str, value: Tensor, size: tuple[int, int]) -> Tensor:
-    resized = resample(value, size).contiguous(memory_format=torch.channels_last)
+    resized = resample(value, size).contiguous()
     return resized.clamp_min_(0) if name == "exp_avg_sq" else resized

@@ -143,28 +143,31 @@ def write(
         SettingsError: an unknown suffix, or a quality or depth that the format does not have.
     """
     path = Path(path)
-    kind = check_target(path, force=force)
-    if depth == 16 and kind not in _DEEP:
-        raise SettingsError(f"16 bits per channel fit into .png and .tif only, not {path.suffix}; choose one of them.")
-    if quality is not None and not 1 <= quality <= 100:
-        raise SettingsError(f"Quality goes from 1 to 100, not {quality}.")
+    kind = check_target(path, quality=quality, depth=depth, force=force)
     bits: Depth = depth or (picture.depth if kind in _DEEP else 8)
     image = _from_tensor(picture, bits, "rgb" if kind in ("jpeg", "bmp") else "rgba")
     with replacing(path, force=force) as temporary:
         _encode(image, kind, temporary, quality or _QUALITY.get(kind))
 
 
-def check_target(path: Path, *, force: bool) -> str:
-    """The format that `path`'s suffix names, if a picture can be written there.
+def check_target(path: Path, *, quality: int | None = None, depth: int | None = None, force: bool) -> str:
+    """The format that `path`'s suffix names, if a picture can be written there in that quality and depth.
 
     Raises:
-        SettingsError: the suffix is unknown.
+        SettingsError: an unknown suffix, or a quality or depth that the format does not have.
         OutputError: the file exists and `force` is not given, or its folder cannot be written to.
     """
     if path.suffix.lower() not in _SUFFIXES:
         raise UnknownName("picture format", path.suffix or path.name, _SUFFIXES)
+    kind = _SUFFIXES[path.suffix.lower()]
+    if quality is not None and not 1 <= quality <= 100:
+        raise SettingsError(f"Expected a quality from 1 to 100, not {quality}.")
+    if depth not in (None, 8, 16):
+        raise SettingsError(f"Expected 8 or 16 bits per channel, not {depth}.")
+    if depth == 16 and kind not in _DEEP:
+        raise SettingsError(f"16 bits per channel fit into .png and .tif only, not {path.suffix}; choose one of them.")
     check_writable(path, force=force)
-    return _SUFFIXES[path.suffix.lower()]
+    return kind
 
 
 def check_writable(path: Path, *, force: bool) -> None:

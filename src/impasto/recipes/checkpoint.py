@@ -25,8 +25,8 @@ def save_checkpoint(path: Path, state: State, record: Record) -> None:
         OutputError: it cannot be written there.
     """
     shallow = {field.name: getattr(state, field.name) for field in fields(state)}
-    with replacing(path) as temporary:
-        torch.save({"state": shallow, "record": record.model_dump_json()}, temporary)
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        torch.save({"state": shallow, "record": record.model_dump_json()}, file)
 
 
 def load_checkpoint(path: Path, record: Record) -> State:

@@ -27,7 +27,7 @@ from impasto.media.image import Picture
 from impasto.recipes.recipe import ContentLoss, Recipe, StyleLoss
 
 STYLE_LOSSES: dict[StyleLoss, Loss] = {
-    "wasserstein": Wasserstein(),
+    "wasserstein": Wasserstein(root=True),
     "gram": Gram("gatys"),
     "gram-size": Gram("size", mean_weight=1.0),
     "moments": Moments("relative"),

@@ -35,10 +35,14 @@ class Recipe(Descent):
         description="Layers that judge style, with weights.",
     )
     style_weight: float = Field(1.0, ge=0, description="Weight of style.")
-    content_loss: ContentLoss = Field("mean", description="What content is.")
-    content_layers: dict[str, float] = Field({"relu4_2": 1.0}, description="Layers that judge content, with weights.")
-    content_weight: float = Field(0.1, ge=0, description="Weight of content.")
-    smoothness: Literal["l1", "l2"] = Field("l2", description="What smoothness is: total variation, absolute or squared.")
+    content_loss: ContentLoss = Field("instance", description="What content is.")
+    content_layers: dict[str, float] = Field(
+        {"relu3_4": 0.5, "relu4_2": 0.5}, description="Layers that judge content, with weights."
+    )
+    content_weight: float = Field(0.15, ge=0, description="Weight of content.")
+    smoothness: Literal["l1", "l2"] = Field(
+        "l2", description="What smoothness is: total variation, absolute or squared."
+    )
     smoothness_weight: float = Field(0.0, ge=0, description="Weight of smoothness.")
     start: Start = Field("content", description="First picture: the photo, noise, or the photo in the style's colours.")
     detail: float = Field(1.0, ge=0, le=1, description="Share of the photo's own detail added at each finer size.")
@@ -81,7 +85,7 @@ def balanced() -> Recipe:
 
 def draft() -> Recipe:
     """A first look."""
-    return Recipe(steps=(50, 12))
+    return Recipe(steps=(60, 15, 4))
 
 
 def best() -> Recipe:
@@ -96,6 +100,7 @@ def gatys() -> Recipe:
         pooling="average",
         style_loss="gram",
         content_loss="gatys",
+        content_layers={"relu4_2": 1.0},
         content_weight=1e-3,
         optimizer="lbfgs",
         learning_rate=1.0,
@@ -133,7 +138,7 @@ def read_recipe(path: Path, **changes: object) -> Recipe:
     except (OSError, ValueError) as error:
         raise SettingsError(f"{path} cannot be read as JSON ({error}); give a file of settings.") from error
     if not isinstance(settings, dict):
-        raise SettingsError(f"{path} holds no JSON object; give settings like {{\"size\": 1024}}.")
+        raise SettingsError(f'{path} holds no JSON object; give settings like {{"size": 1024}}.')
     return _validated({**settings, **changes})
 
 

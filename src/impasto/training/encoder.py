@@ -6,6 +6,7 @@ that were never seen.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -26,7 +27,7 @@ _WIDTHS = {
     "1_1": 24, "1_2": 24, "2_1": 48, "2_2": 48, "3_1": 96, "3_2": 96, "3_3": 96, "3_4": 96,
     "4_1": 128, "4_2": 128, "4_3": 128, "4_4": 128, "5_1": 128,
 }  # fmt: skip
-_CHECK_EVERY = 200
+_CHECK_EVERY = 50
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,10 @@ def train_encoder(
 
     encoder = student_of(state)
     if settings.steps and settings.minutes:
-        yield from _fine_tune(encoder, teacher, channels, Crops(training, 128, seed=settings.seed + 1), settings)
+        for progress in _fine_tune(encoder, teacher, channels, Crops(training, 128, seed=settings.seed + 1), settings):
+            encoder = progress.encoder
+            yield progress
+    yield EncoderProgress(1.0, "channels weighed", weigh_channels(encoder, teacher, crops[:64]))
 
 
 def _fine_tune(
@@ -90,15 +94,17 @@ def _fine_tune(
     scales = _channel_scales(teacher, channels, crops.draw(32))
     parameters = [parameter.requires_grad_() for parameter in encoder.convolutions.parameters()]
     optimizer = torch.optim.Adam(parameters, settings.learning_rate, betas=(0.9, 0.99))
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, settings.steps)
-    average = torch.optim.swa_utils.AveragedModel(encoder, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.99))
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(step / settings.steps))
+    average = torch.optim.swa_utils.AveragedModel(
+        encoder, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.99)
+    )
     began, errors = time.monotonic(), []
     for step in range(1, settings.steps + 1):
         spent = (time.monotonic() - began) / (60 * settings.minutes)
         if spent > 1:
             break
-        if spent > step / settings.steps:
-            _hurry(schedule, spent * settings.steps)
+        while schedule.last_epoch < spent * settings.steps - 1:
+            schedule.step()
         batch = crops.draw(settings.batch)
         with torch.no_grad():
             target = teacher(batch, layers)
@@ -124,10 +130,36 @@ def _fine_tune(
     yield EncoderProgress(1.0, f"{len(errors)} steps", _frozen(average.module))
 
 
-def _hurry(schedule: torch.optim.lr_scheduler.CosineAnnealingLR, position: float) -> None:
-    """Move along the cosine with the clock, so that the step is near 0 when the time is up."""
-    while schedule.last_epoch < position - 1:
-        schedule.step()
+def _rate(done: float) -> float:
+    """The learning rate as a share of its highest: up in the first tenth, then down to 0 along a cosine."""
+    return min(10 * done + 0.01, 0.5 + 0.5 * math.cos(math.pi * min(1, done)))
+
+
+def weigh_channels(encoder: Encoder, teacher: Teacher, crops: Tensor) -> Encoder:
+    """The same encoder, each channel scaled by what it stands for among the teacher's, each layer to a mean square of 1.
+
+    Then distances between features are near to the teacher's. ReLU lets positive scales through, so the kernels above
+    undo them and nothing else changes.
+    """
+    state, below = state_of(encoder), torch.ones(3)
+    for key in encoder.architecture.convolutions:
+        layer = f"relu{key}"
+        head, rows = _linear_head(teacher, encoder, crops, layer)
+        scale = head[:-1].square().sum(1).sqrt().clamp_min(1e-3 * float(head[:-1].abs().max()))
+        scale = scale / (rows[:, :-1] * scale).square().mean().sqrt()
+        weight = state[f"conv{key}.weight"]
+        state[f"conv{key}.weight"] = weight * scale.view(-1, 1, 1, 1) / below.view(1, -1, 1, 1)
+        state[f"conv{key}.bias"] = state[f"conv{key}.bias"] * scale
+        below = scale
+    return Encoder(encoder.architecture, state)
+
+
+@torch.no_grad()
+def _linear_head(teacher: Teacher, encoder: Encoder, crops: Tensor, layer: str) -> tuple[Tensor, Tensor]:
+    """The linear map (C + 1, teacher's C) from the encoder's features, and those features (rows, C + 1)."""
+    x, y = _rows(encoder, crops, layer), _rows(teacher, crops, layer)
+    gram = (x.T @ x).double() + 1e-4 * len(x) * torch.eye(x.shape[1], dtype=torch.float64)
+    return torch.linalg.solve(gram, (x.T @ y).double()).float(), x
 
 
 def _frozen(encoder: torch.nn.Module) -> Encoder:
@@ -161,9 +193,7 @@ def explained_by_linear_heads(
     """
     shares = {}
     for layer in layers:
-        x, y = _rows(encoder, fit, layer), _rows(teacher, fit, layer)
-        gram = (x.T @ x).double() + 1e-4 * len(x) * torch.eye(x.shape[1], dtype=torch.float64)
-        head = torch.linalg.solve(gram, (x.T @ y).double()).float()
+        head, _ = _linear_head(teacher, encoder, fit, layer)
         x, y = _rows(encoder, test, layer), _rows(teacher, test, layer)
         shares[layer] = float(1 - (x @ head - y).square().sum() / (y - y.mean(0)).square().sum())
     return shares
@@ -171,9 +201,7 @@ def explained_by_linear_heads(
 
 def _rows(encoder: Encoder | Teacher, crops: Tensor, layer: str) -> Tensor:
     every = 7 if layer.startswith(("relu1", "relu2")) else 1
-    rows = [
-        encoder(chunk, [layer])[layer].transpose(0, 1).flatten(1)[:, ::every].T for chunk in crops.split(8)
-    ]
+    rows = [encoder(chunk, [layer])[layer].transpose(0, 1).flatten(1)[:, ::every].T for chunk in crops.split(8)]
     flat = torch.cat(rows)
     if isinstance(encoder, Encoder):
         flat = torch.cat([flat, torch.ones(len(flat), 1)], 1)
@@ -181,7 +209,12 @@ def _rows(encoder: Encoder | Teacher, crops: Tensor, layer: str) -> Tensor:
 
 
 def write_encoder(
-    encoder: Encoder, path: Path, teacher: Teacher, teachers: Sequence[Path], folders: Sequence[Path], settings: EncoderTraining
+    encoder: Encoder,
+    path: Path,
+    teacher: Teacher,
+    teachers: Sequence[Path],
+    folders: Sequence[Path],
+    settings: EncoderTraining,
 ) -> dict[str, object]:
     """Write the weights (float16 safetensors) and, beside them, the card (JSON) with held-out figures; return the card.
 

@@ -46,7 +46,13 @@ class Fitted:
 
 
 def prune_and_regress(
-    teacher: Teacher, crops: Tensor, widths: Mapping[str, int], *, ridge: float = 1e-4, patches: int = 1200, seed: int = 0
+    teacher: Teacher,
+    crops: Tensor,
+    widths: Mapping[str, int],
+    *,
+    ridge: float = 1e-4,
+    patches: int = 1200,
+    seed: int = 0,
 ) -> Iterator[tuple[Fitted, dict[str, Tensor]]]:
     """Yield each layer as it is fitted, with the student's weights so far.
 
@@ -113,9 +119,7 @@ def _targets(teacher: Teacher, crops: Tensor, layer: str, channels: list[int], p
 
 def _patches(features: Tensor, positions: Tensor) -> Tensor:
     """3x3 patches (N · positions, 9 C + 1), the last column 1."""
-    rows = [
-        F.unfold(F.pad(picture, (1, 1, 1, 1), "reflect"), 3)[0][:, positions].T for picture in features.split(1)
-    ]
+    rows = [F.unfold(F.pad(picture, (1, 1, 1, 1), "reflect"), 3)[0][:, positions].T for picture in features.split(1)]
     patches = torch.cat(rows)
     return torch.cat([patches, torch.ones(len(patches), 1)], 1)
 

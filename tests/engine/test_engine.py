@@ -1,0 +1,148 @@
+"""The slow road: scales, optimisers, resuming, and what goes wrong."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from fakes import picture
+from torch import Tensor
+
+from impasto.engine.descent import Descent
+from impasto.engine.optimize import Objective, State, Step, enlarge, optimize
+from impasto.engine.scales import Scale, plan_scales
+from impasto.engine.start import first_image
+from impasto.errors import DivergedError
+from impasto.media.geometry import resample
+
+WANTED = picture(48, 64, seed=5)
+
+
+class Bowl:
+    """The nearer to a wanted picture, the lower."""
+
+    def __init__(self) -> None:
+        self.exact: list[bool] = []
+
+    def objective(self, scale: Scale) -> Objective:
+        wanted = resample(WANTED, (scale.height, scale.width))
+
+        def objective(image: Tensor, *, exact: bool) -> tuple[Tensor, dict[str, float]]:
+            self.exact.append(exact)
+            loss = (image - wanted).square().sum()
+            return loss, {"bowl": float(loss.detach())}
+
+        return objective
+
+    def place(self, scale: Scale, coarser: Tensor | None) -> Tensor:
+        size = (scale.height, scale.width)
+        return torch.full((1, 3, *size), 0.5) if coarser is None else resample(coarser, size)
+
+
+def run(settings: Descent, resume: State | None = None, stop: int = 10**6) -> list[Step]:
+    steps = []
+    for step in optimize(plan_scales(48, 64, (30, 20, 10)), Bowl(), settings, resume):
+        steps.append(step)
+        if len(steps) == stop:
+            break
+    return steps
+
+
+def test_scales_double_up_to_the_size() -> None:
+    scales = plan_scales(1365, 2048, (100, 60, 20))
+    assert [(scale.height, scale.width) for scale in scales] == [
+        (85, 128), (171, 256), (341, 512), (682, 1024), (1365, 2048),
+    ]  # fmt: skip
+    assert [scale.steps for scale in scales] == [100, 60, 20, 10, 5]
+    assert [scale.steps for scale in plan_scales(300, 200, (100, 60, 20))] == [100, 60]
+    assert [scale.steps for scale in plan_scales(64, 64, (100, 60, 20))] == [100]
+    (only,) = plan_scales(512, 512, (500,), pyramid=False)
+    assert (only.height, only.width, only.steps) == (512, 512, 500)
+
+
+def test_scales_too_narrow_to_see_are_left_out() -> None:
+    assert [min(scale.height, scale.width) for scale in plan_scales(2048, 80, (9, 9, 9))] == [40, 80]
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "sgd", "lbfgs"])
+def test_every_optimizer_goes_down(optimizer: str) -> None:
+    rate = {"adam": 0.05, "sgd": 0.05, "lbfgs": 1.0}[optimizer]
+    steps = run(Descent(optimizer=optimizer, learning_rate=rate))  # type: ignore[arg-type]
+    assert float((steps[-1].picture - WANTED).abs().mean()) < 0.02
+    assert steps[-1].done == pytest.approx(1)
+    assert steps[-1].picture.shape == WANTED.shape
+    assert all(a.done < b.done for a, b in zip(steps, steps[1:]))
+
+
+def test_the_last_tenth_is_exact() -> None:
+    bowl = Bowl()
+    scales = plan_scales(256, 256, (30, 10))
+    for _ in optimize(scales, bowl, Descent()):
+        pass
+    assert bowl.exact == [False] * 36 + [True] * 4
+
+
+def test_patience_leaves_a_size_early() -> None:
+    assert len(run(Descent(learning_rate=1.0, optimizer="lbfgs", patience=3))) < len(run(Descent()))
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "sgd", "lbfgs"])
+@pytest.mark.parametrize("stop", [1, 17, 30])
+def test_resuming_is_bit_exact(optimizer: str, stop: int) -> None:
+    settings = Descent(optimizer=optimizer, learning_rate=0.03, patience=50)  # type: ignore[arg-type]
+    scales = plan_scales(96, 128, (30,)) + plan_scales(192, 256, (10, 10))[1:]
+
+    def go(resume: State | None, count: int) -> list[Step]:
+        steps = []
+        for step in optimize(scales, Bowl(), settings, resume):
+            steps.append(step)
+            if len(steps) == count:
+                break
+        return steps
+
+    whole = go(None, 10**6)
+    part = go(None, stop)[-1].state()
+    rest = go(part, 10**6)
+    assert len(rest) == len(whole) - stop
+    assert torch.equal(rest[-1].picture, whole[-1].picture)
+    assert [step.total for step in rest] == [step.total for step in whole[stop:]]
+
+
+def test_nan_stops_with_advice() -> None:
+    class Cliff(Bowl):
+        def objective(self, scale: Scale) -> Objective:
+            inner = super().objective(scale)
+
+            def objective(image: Tensor, *, exact: bool) -> tuple[Tensor, dict[str, float]]:
+                loss, parts = inner(image, exact=exact)
+                return loss * (float("nan") if len(self.exact) > 4 else 1.0), parts
+
+            return objective
+
+    steps = []
+    with pytest.raises(DivergedError, match=r"nan at size 1, step 5; lower --learning-rate"):
+        for step in optimize(plan_scales(48, 64, (30,)), Cliff(), Descent()):
+            steps.append(step)
+    assert len(steps) == 4
+
+
+def test_clipping_shortens_the_first_step() -> None:
+    free = run(Descent(optimizer="sgd", learning_rate=0.1, averaging=0), stop=1)[0].picture
+    clipped = run(Descent(optimizer="sgd", learning_rate=0.1, averaging=0, clip=0.5), stop=1)[0].picture
+    assert float((clipped - 0.5).norm()) == pytest.approx(0.05, rel=1e-3)
+    assert float((free - 0.5).norm()) > 0.1
+
+
+def test_enlarging_an_untouched_photo_gives_the_photo() -> None:
+    photo = picture(64, 64) * 0.9 + 0.05 * torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    small = resample(photo, (32, 32))
+    torch.testing.assert_close(enlarge(small, photo, small, 1.0), photo.clamp(0, 1))
+    torch.testing.assert_close(enlarge(small, photo, small, 0.0), resample(small, (64, 64)).clamp(0, 1))
+
+
+def test_starts() -> None:
+    content, style = picture(32, 32), picture(40, 40, seed=3)
+    assert torch.equal(first_image("content", content, style, 0), content)
+    assert torch.equal(first_image("noise", content, style, 7), first_image("noise", content, style, 7))
+    assert not torch.equal(first_image("noise", content, style, 7), first_image("noise", content, style, 8))
+    tinted = first_image("color", content, style, 0)
+    assert float((tinted.mean((2, 3)) - style.mean((2, 3))).abs().max()) < 0.05

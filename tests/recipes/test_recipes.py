@@ -1,0 +1,209 @@
+"""Painting from end to end on small pictures: controls, presets, records, going on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from fakes import picture, tiny_encoder
+
+import impasto
+from impasto.errors import InputError, PictureError, RecordError, SettingsError, TooLargeError, UnknownName
+from impasto.media.image import Picture, read
+from impasto.provenance import Record
+from impasto.recipes.checkpoint import load_checkpoint, save_checkpoint
+from impasto.recipes.job import prepare
+from impasto.recipes.optimize import CONTENT_LOSSES, STYLE_LOSSES, Painter
+from impasto.recipes.recipe import PRESETS, Recipe, preset, read_recipe
+
+TINY: dict[str, Any] = {
+    "size": 64,
+    "steps": (12,),
+    "style_layers": {"relu1_1": 1.0, "relu2_1": 1.0},
+    "content_layers": {"relu2_1": 1.0},
+}
+
+
+def painter(blend: tuple[float, ...] = (1.0,), **changes: Any) -> Painter:
+    styles = [Picture(picture(64, 64, seed=9 + number)) for number in range(len(blend))]
+    return Painter(Picture(picture(48, 64)), styles, blend, Recipe(**{**TINY, **changes}), tiny_encoder())
+
+
+def result(painter: Painter) -> torch.Tensor:
+    step = None
+    for step in painter.paint():
+        pass
+    return painter.finish(step).pixels
+
+
+@pytest.mark.parametrize("style_loss", STYLE_LOSSES)
+@pytest.mark.parametrize("content_loss", CONTENT_LOSSES)
+def test_every_loss_goes_down(style_loss: str, content_loss: str) -> None:
+    weight = 1e-4 if "ga" in content_loss or "gr" in style_loss else 0.1
+    steps = list(painter(style_loss=style_loss, content_loss=content_loss, content_weight=weight).paint())
+    assert steps[-1].total < steps[0].total
+    assert set(steps[0].losses) == {"style", "content"}
+
+
+def test_the_same_seed_gives_the_same_bytes_and_another_does_not() -> None:
+    first = result(painter(start="noise", seed=4))
+    assert torch.equal(result(painter(start="noise", seed=4)), first)
+    assert not torch.equal(result(painter(start="noise", seed=5)), first)
+
+
+def test_strength_goes_smoothly_from_the_photo() -> None:
+    photo = picture(48, 64)
+    assert torch.equal(result(painter(strength=0.0)), photo.clamp(0, 1))
+    moved = [float((result(painter(strength=s, steps=(40,))) - photo).abs().mean()) for s in (0.1, 0.4, 0.7, 1.0)]
+    assert moved == sorted(moved)
+    assert moved[0] < 0.5 * moved[-1]
+
+
+def test_blends_lie_between_their_styles() -> None:
+    def mean(blend: tuple[float, ...]) -> torch.Tensor:
+        return result(painter(blend, content_weight=0.0, steps=(60,))).mean((2, 3))
+
+    first, middle, second = mean((1, 0)), mean((1, 1)), mean((0, 1))
+    assert torch.equal(mean((2, 2)), middle)
+    assert float((middle - (first + second) / 2).abs().max()) < 0.6 * float((first - second).abs().max())
+
+
+def test_color_content_keeps_the_photos_colours() -> None:
+    photo, luma = picture(48, 64), torch.tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)
+
+    def chroma(pixels: torch.Tensor) -> torch.Tensor:
+        return pixels - (pixels * luma).sum(1, keepdim=True)
+
+    kept, free = result(painter(color="content")), result(painter())
+    assert float((chroma(kept) - chroma(photo)).abs().mean()) < 0.3 * float((chroma(free) - chroma(photo)).abs().mean())
+    assert float((kept - photo).abs().mean()) > 0.005
+
+
+def test_style_scale_changes_what_is_learned() -> None:
+    assert not torch.equal(result(painter(style_scale=2.0)), result(painter()))
+
+
+def test_alpha_and_profile_come_back() -> None:
+    alpha = torch.ones(1, 1, 48, 64)
+    alpha[..., :10] = 0
+    cut = Painter(Picture(picture(48, 64), alpha, b"profile", 16), *[getattr(painter(), name) for name in
+                  ("styles", "blend", "recipe", "encoder")])  # fmt: skip
+    done = cut.finish(next(iter(cut.paint())))
+    assert done.alpha is not None
+    torch.testing.assert_close(done.alpha, alpha, atol=1e-5, rtol=0)
+    assert (done.profile, done.depth) == (b"profile", 16)
+
+
+def test_flat_pictures_and_narrow_ones_are_refused() -> None:
+    flat = Picture(torch.full((1, 3, 64, 64), 0.3))
+    tiny = painter()
+    with pytest.raises(PictureError, match="style is all one colour"):
+        list(Painter(tiny.content, [flat], (1.0,), tiny.recipe, tiny.encoder).paint())
+    with pytest.raises(PictureError, match="photo is all one colour"):
+        list(Painter(flat, tiny.styles, (1.0,), tiny.recipe, tiny.encoder).paint())
+    narrow = Picture(picture(20, 200))
+    with pytest.raises(PictureError, match="give --size 342 or more"):
+        list(Painter(narrow, tiny.styles, (1.0,), tiny.recipe, tiny.encoder).paint())
+
+
+def test_presets_derive_valid_recipes_and_unknown_names_get_the_nearest(tmp_path: Path) -> None:
+    assert all(Recipe.model_validate(make().model_dump()) == make() for make in PRESETS.values())
+    assert preset("draft", size=300).size == 300
+    assert preset("gatys").optimizer == "lbfgs"
+    with pytest.raises(UnknownName, match="did you mean 'balanced'"):
+        preset("ballanced")
+    with pytest.raises(UnknownName, match="did you mean 'strength'"):
+        preset("best", strenght=0.5)
+    for wrong in (
+        {"size": 63},
+        {"strength": 1.5},
+        {"style_weight": -1},
+        {"style_layers": {"relu1_1": -1}},
+        {"steps": ()},
+    ):
+        with pytest.raises(SettingsError, match=next(iter(wrong))):
+            preset("balanced", **wrong)
+    (tmp_path / "mine.json").write_text('{"strength": 0.5}')
+    assert read_recipe(tmp_path / "mine.json", size=128) == Recipe(strength=0.5, size=128)
+    (tmp_path / "broken.json").write_text("{")
+    with pytest.raises(SettingsError, match="cannot be read as JSON"):
+        read_recipe(tmp_path / "broken.json")
+
+
+@pytest.fixture
+def job_inputs(save: Any) -> tuple[Path, Path]:
+    return save("photo.png", 90, 120, 0), save("style.png", 100, 100, 3)
+
+
+QUICK: dict[str, Any] = {"size": 64, "steps": (6,)}
+
+
+def test_stylize_gives_a_picture_with_its_record(job_inputs: tuple[Path, Path], tmp_path: Path) -> None:
+    photo, style = job_inputs
+    done = impasto.stylize(photo, style, preset="draft", **QUICK)
+    assert done.size == (48, 64)
+    impasto.write(done, tmp_path / "out.png")
+    record = Record.from_xmp(read(tmp_path / "out.png").metadata)
+    assert record.content.name == "photo.png"
+    assert record.recipe["size"] == 64
+    assert record.done == pytest.approx(1)
+    assert str(tmp_path) not in record.model_dump_json()
+    assert Recipe(**record.recipe) == preset("draft", **QUICK)
+
+
+def test_checkpoints_go_on_bit_for_bit_and_refuse_others(job_inputs: tuple[Path, Path], tmp_path: Path) -> None:
+    photo, style = job_inputs
+    recipe = preset("balanced", **QUICK)
+    job = prepare(photo, [style], recipe)
+    whole = list(job.painter.paint())
+    for step in job.painter.paint():
+        if step.step == 3:
+            save_checkpoint(tmp_path / "x", step.state(), job.record)
+            break
+    rest = list(prepare(photo, [style], recipe).painter.paint(load_checkpoint(tmp_path / "x", job.record)))
+    assert len(rest) == 3
+    assert torch.equal(rest[-1].picture, whole[-1].picture)
+
+    other = prepare(photo, [style], recipe.model_copy(update={"strength": 0.5}))
+    with pytest.raises(RecordError, match=r"\(strength\)"):
+        load_checkpoint(tmp_path / "x", other.record)
+    (tmp_path / "x").write_bytes((tmp_path / "x").read_bytes()[:1000])
+    with pytest.raises(RecordError, match="damaged"):
+        load_checkpoint(tmp_path / "x", job.record)
+    with pytest.raises(RecordError, match="without --resume"):
+        load_checkpoint(tmp_path / "none", job.record)
+
+
+def test_memory_is_looked_at_before(job_inputs: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    photo, style = job_inputs
+    monkeypatch.setattr("impasto.recipes.job.free_memory", lambda device: 50_000_000)
+    with pytest.raises(TooLargeError, match=r"give --size \d+ or less, or --size max") as caught:
+        prepare(photo, [style], Recipe(size=4096))
+    fitting = int(str(caught.value).split("--size ")[1].split()[0])
+    assert prepare(photo, [style], Recipe(size=fitting)).painter.recipe.size == fitting
+    assert prepare(photo, [style], Recipe(size="max")).painter.recipe.size == 120
+
+
+@pytest.mark.parametrize("blend", [(1.0,), (1.0, -1.0), (0.0, 0.0)])
+def test_blends_that_do_not_fit(job_inputs: tuple[Path, Path], blend: tuple[float, ...]) -> None:
+    photo, style = job_inputs
+    with pytest.raises(SettingsError, match="blend of 2 weights"):
+        prepare(photo, [style, style], Recipe(), blend=blend)
+
+
+def test_unknown_layers_are_named(job_inputs: tuple[Path, Path]) -> None:
+    photo, style = job_inputs
+    with pytest.raises(UnknownName, match="did you mean 'relu4_1'"):
+        prepare(photo, [style], Recipe(style_layers={"relu4_11": 1.0}))
+
+
+@pytest.mark.parametrize("packet", [None, b"", b'impasto:record="{}"', b'impasto:record="&lt;"', b"<xmp/>"])
+def test_broken_records_are_refused(packet: bytes | None) -> None:
+    with pytest.raises(RecordError):
+        Record.from_xmp(packet)
+
+
+def test_every_error_is_ours() -> None:
+    assert issubclass(InputError, impasto.ImpastoError)
