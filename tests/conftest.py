@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -13,15 +13,14 @@ from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from fakes import picture  # noqa: E402
+from fakes import picture
 
 SavePicture = Callable[..., Path]
 
 
 @pytest.fixture(autouse=True)
-def _private_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _private_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("IMPASTO_CACHE", str(tmp_path_factory.mktemp("cache")))
-    yield
 
 
 @pytest.fixture

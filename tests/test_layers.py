@@ -26,7 +26,7 @@ def imports() -> list[tuple[str, str, str]]:
     for path in PACKAGE.rglob("*.py"):
         relative = path.relative_to(PACKAGE)
         part = relative.parts[0].removesuffix(".py")
-        if part == "__init__":
+        if part.startswith("__"):
             continue
         for node in ast.walk(ast.parse(path.read_text())):
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []

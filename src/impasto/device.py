@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Literal
@@ -35,37 +33,14 @@ def choose_device(name: DeviceName = "auto") -> torch.device:
 
 
 def bfloat16_pays(device: torch.device) -> bool:
-    """Whether convolutions in bfloat16 are faster than in float32 on `device`."""
+    """Whether `device` has instructions for bfloat16; without them it is many times slower than float32."""
+    import torch
+
     if device.type == "cuda":
-        import torch
-
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    return device.type == "cpu" and _cpu_has_bfloat16()
-
-
-def _cpu_has_bfloat16() -> bool:
-    import torch
-
-    capabilities = torch.backends.cpu.get_cpu_capability()
-    return "AVX512" in capabilities and _bfloat16_probe() < 0.8
-
-
-@functools.cache
-def _bfloat16_probe() -> float:
-    """Time of a small convolution in bfloat16 over float32, the better of three each."""
-    import torch
-
-    def seconds(dtype: torch.dtype) -> float:
-        x = torch.zeros(1, 64, 96, 96, dtype=dtype).contiguous(memory_format=torch.channels_last)
-        w = torch.zeros(64, 64, 3, 3, dtype=dtype)
-        best = float("inf")
-        for _ in range(4):
-            began = time.perf_counter()
-            torch.nn.functional.conv2d(x, w, padding=1)
-            best = min(best, time.perf_counter() - began)
-        return best
-
-    return seconds(torch.bfloat16) / seconds(torch.float32)
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    if device.type == "cpu":
+        return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
+    return False
 
 
 def autocast(device: torch.device, *, bfloat16: bool) -> AbstractContextManager[object]:

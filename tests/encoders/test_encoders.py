@@ -141,7 +141,7 @@ def test_weights_that_are_refused(tmp_path: Path) -> None:
 
     save_file({"other": torch.zeros(1)}, tmp_path / "foreign.safetensors")
     for load in (load_compact, lambda path: load_vgg("vgg19", path)):
-        with pytest.raises(WeightsError, match="conv1_1.weight"):
+        with pytest.raises(WeightsError, match="keys like"):
             load(tmp_path / "foreign.safetensors")
 
     state = {**first_block(), "conv1_1.bias": torch.full((64,), float("nan"))}

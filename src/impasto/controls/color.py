@@ -45,4 +45,4 @@ def _power(matrix: Tensor, exponent: float) -> Tensor:
     import torch
 
     values, vectors = torch.linalg.eigh(matrix)
-    return (vectors * values.clamp_min(1e-12) ** exponent) @ vectors.mT
+    return torch.matmul(vectors * values.clamp_min(1e-12) ** exponent, vectors.mT)

@@ -89,11 +89,7 @@ def _order(key: str) -> tuple[int, ...]:
 
 def _named(state: Mapping[str, Tensor], architecture: Architecture) -> dict[str, Tensor]:
     """`state` with torchvision's positions (`features.5.weight`) replaced by names (`conv2_1.weight`)."""
-    names, position = {}, 0
-    for layer in architecture.layers():
-        if layer.startswith("conv"):
-            names[f"features.{position}"] = layer
-        position += 1
+    names = {f"features.{position}": layer for position, layer in enumerate(architecture.layers())}
     renamed = {}
     for key, value in state.items():
         stem, _, kind = key.rpartition(".")

@@ -156,4 +156,5 @@ def describe(error: ValidationError) -> str:
     """One sentence for the first thing that is wrong."""
     problem = error.errors()[0]
     message = problem["msg"].removeprefix("Value error, ")
-    return f"The setting {'.'.join(map(str, problem['loc']))} is {problem['input']!r}, but {message[0].lower()}{message[1:]}."
+    name = ".".join(map(str, problem["loc"]))
+    return f"The setting {name} is {problem['input']!r}, but {message[0].lower()}{message[1:]}."

@@ -60,9 +60,7 @@ def load_teacher(paths: Sequence[Path]) -> Teacher:
     return teacher
 
 
-def train_encoder(
-    teacher: Teacher, folders: Sequence[Path], settings: EncoderTraining = EncoderTraining()
-) -> Iterator[EncoderProgress]:
+def train_encoder(teacher: Teacher, folders: Sequence[Path], settings: EncoderTraining) -> Iterator[EncoderProgress]:
     """Distil the compact encoder, yielding it as it improves.
 
     Raises:
@@ -136,10 +134,10 @@ def _rate(done: float) -> float:
 
 
 def weigh_channels(encoder: Encoder, teacher: Teacher, crops: Tensor) -> Encoder:
-    """The same encoder, each channel scaled by what it stands for among the teacher's, each layer to a mean square of 1.
+    """The same encoder, each channel scaled by what it stands for among the teacher's.
 
-    Then distances between features are near to the teacher's. ReLU lets positive scales through, so the kernels above
-    undo them and nothing else changes.
+    Then distances between features are near to the teacher's; each layer has a mean square of 1. ReLU lets positive
+    scales through, so the kernels above undo them and nothing else changes.
     """
     state, below = state_of(encoder), torch.ones(3)
     for key in encoder.architecture.convolutions:
@@ -164,8 +162,7 @@ def _linear_head(teacher: Teacher, encoder: Encoder, crops: Tensor, layer: str) 
 
 def _frozen(encoder: torch.nn.Module) -> Encoder:
     assert isinstance(encoder, Encoder)
-    copy = Encoder(encoder.architecture, state_of(encoder))
-    return copy
+    return Encoder(encoder.architecture, state_of(encoder))
 
 
 def state_of(encoder: Encoder) -> dict[str, Tensor]:
