@@ -168,3 +168,18 @@ def test_truncation_keeps_order() -> None:
     short = VGG19.truncated(["1_1", "1_2", "3_1"])
     assert list(short.convolutions) == ["1_1", "1_2"]
     assert isinstance(short, Architecture)
+
+
+def test_the_gradient_of_fixed_weights_is_that_of_the_modules() -> None:
+    for padding_mode in ("reflect", "zeros"):
+        encoder = tiny_encoder()
+        architecture = Architecture("tiny", encoder.architecture.convolutions, padding_mode)  # type: ignore[arg-type]
+        state = {key.removeprefix("convolutions."): value for key, value in encoder.state_dict().items()}
+        fixed, free = Encoder(architecture, state), Encoder(architecture, state).requires_grad_()
+        gradients = []
+        for each in (fixed, free):
+            image = picture(12, 17).requires_grad_()
+            features = each(image, ["relu1_1", "relu2_1"])
+            loss = features["relu1_1"].square().sum() + features["relu2_1"].pow(3).sum()
+            gradients.append(torch.autograd.grad(loss, image)[0])
+        torch.testing.assert_close(*gradients)

@@ -15,7 +15,7 @@ from impasto.losses.gram import Gram
 from impasto.losses.moments import Moments
 from impasto.losses.sliced import SlicedWasserstein, quantiles_of
 from impasto.losses.smoothness import TotalVariation
-from impasto.losses.terms import Loss, Term, mix, total
+from impasto.losses.terms import Loss, Term, describe, mix, total
 from impasto.losses.wasserstein import Wasserstein
 
 A = torch.tensor([[1.0, 3.0], [2.0, 0.0]]).view(1, 2, 1, 2)
@@ -137,14 +137,14 @@ def test_halves_average_to_the_whole(loss: Loss, noise: Tensor) -> None:
 
 
 def test_total_reports_weighted_parts(noise: Tensor) -> None:
-    features = {"relu1_1": noise, "image": noise}
+    features = [("relu1_1", noise), ("image", noise)]
     terms = [
         Term("content", Content("mean"), {"relu1_1": 0.5}, 4.0),
         Term("smooth", TotalVariation(), {"image": 1.0}, 2.0),
     ]
-    zero = {"relu1_1": torch.zeros_like(noise), "image": noise}
-    targets = {term.name: term.prepare(term.describe(zero)) for term in terms}
-    value, parts = total(terms, features, targets)
+    zero = describe(terms, [("relu1_1", torch.zeros_like(noise)), ("image", noise)])
+    targets = {term.name: term.prepare(zero[term.name]) for term in terms}
+    value, parts = total(terms, describe(terms, features), targets)
     assert parts["content"] == pytest.approx(4 * 0.5 * float(noise.square().mean()), rel=1e-5)
     assert float(value) == pytest.approx(sum(parts.values()), rel=1e-5)
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -103,23 +104,67 @@ class Encoder(nn.Module):
         Raises:
             UnknownName: a layer that these weights do not have.
         """
+        return dict(self.walk(image, layers))
+
+    def walk(self, image: Tensor, layers: Iterable[str]) -> Iterator[tuple[str, Tensor]]:
+        """The same, one (layer, features) after the other.
+
+        What is computed from a layer before the next is asked for comes late on the gradient's way back, so that fewer
+        gradients wait in memory.
+        """
         wanted = set(layers)
         self.check(wanted)
-        features: dict[str, Tensor] = {}
         x = self.preprocess(image)
         for name in self.layers:
+            if not wanted:
+                return
             kind, key = name[:4], name[4:]
-            if kind == "conv":
-                x = self.convolutions[name](x)
-            elif kind == "relu":
-                x = F.relu(x, inplace=f"conv{key}" not in features)
-            else:
+            if kind == "pool":
                 x = _pool(x, self.pooling)
+            elif kind == "relu":
+                x = self._convolve_rectify(f"conv{key}", x)
             if name in wanted:
-                features[name] = x
-                if len(features) == len(wanted):
-                    break
-        return features
+                wanted.remove(name)
+                yield name, self.convolutions[name](x) if kind == "conv" else x
+
+    def _convolve_rectify(self, name: str, x: Tensor) -> Tensor:
+        convolution = self.convolutions[name]
+        assert isinstance(convolution, nn.Conv2d)
+        if convolution.weight.requires_grad:
+            return F.relu(convolution(x), inplace=True)
+        rectified: Tensor = _FrozenConvolveRectify.apply(
+            x, convolution.weight, convolution.bias, convolution.padding_mode == "reflect"
+        )
+        return rectified
+
+
+class _FrozenConvolveRectify(torch.autograd.Function):
+    """ReLU of a 3x3 convolution by fixed weights.
+
+    Unlike the two modules in a row it keeps nothing but its output for the way back: half the memory of a picture's
+    gradient.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, reflect: bool) -> Tensor:
+        padded = F.pad(x, (1, 1, 1, 1), "reflect") if reflect else x
+        y = F.conv2d(padded, weight, bias, padding=0 if reflect else 1).relu_()
+        ctx.save_for_backward(y, weight)
+        ctx.reflect = reflect
+        return y
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None]:
+        y, weight = ctx.saved_tensors
+        (gradient,) = gradients
+        gradient = torch.ops.aten.threshold_backward(gradient, y, 0)
+        if not ctx.reflect:
+            return F.conv_transpose2d(gradient, weight.to(y.dtype), padding=1), None, None, None
+        padded = F.conv_transpose2d(gradient, weight.to(y.dtype))
+        for rows in (padded, padded.mT):
+            rows[..., 2, :] += rows[..., 0, :]
+            rows[..., -3, :] += rows[..., -1, :]
+        return padded[..., 1:-1, 1:-1], None, None, None
 
 
 def _fill(parameter: Tensor | None, key: str, state: Mapping[str, Tensor], name: str) -> None:

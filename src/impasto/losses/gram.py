@@ -12,8 +12,8 @@ from impasto.losses.terms import Statistics
 
 def second_moment(features: Tensor) -> Tensor:
     """Mean over positions of f fᵀ: (N, C, C) of `features` (N, C, H, W); the Gram matrix over the positions M."""
-    flat = features.flatten(2)
-    return flat @ flat.transpose(1, 2) / flat.shape[2]
+    flat = features.permute(0, 2, 3, 1).flatten(1, 2)
+    return flat.mT @ flat / flat.shape[1]
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ a weighted mean of theirs, and a weaker style is a mean of the style's with the 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -15,7 +15,6 @@ from torch import Tensor
 from impasto.errors import SettingsError
 
 Statistics = dict[str, Tensor]
-Features = Mapping[str, Tensor]
 Targets = dict[str, Statistics]
 
 
@@ -49,21 +48,26 @@ class Term:
             if not weight >= 0:
                 raise SettingsError(f"The {self.name} weight of {layer} must be 0 or more, not {weight}.")
 
-    def describe(self, features: Features) -> Targets:
-        """{layer: statistics} of `features` at this term's layers."""
-        return {layer: self.loss.describe(features[layer]) for layer in self.layers}
-
     def prepare(self, descriptions: Targets) -> Targets:
         """Targets for `value`."""
         return {layer: self.loss.prepare(statistics) for layer, statistics in descriptions.items()}
 
-    def value(self, features: Features, targets: Targets) -> Tensor:
+    def value(self, descriptions: Targets, targets: Targets) -> Tensor:
         """Weighted sum () over the layers, before this term's own weight."""
         parts = [
-            weight * self.loss.compare(self.loss.describe(features[layer]), targets[layer])
-            for layer, weight in self.layers.items()
+            weight * self.loss.compare(descriptions[layer], targets[layer]) for layer, weight in self.layers.items()
         ]
         return sum(parts[1:], start=parts[0])
+
+
+def describe(terms: Sequence[Term], features: Iterable[tuple[str, Tensor]]) -> dict[str, Targets]:
+    """{term: {layer: statistics}} of (layer, features (N, C, H, W)) as they come."""
+    described: dict[str, Targets] = {term.name: {} for term in terms}
+    for layer, seen in features:
+        for term in terms:
+            if layer in term.layers:
+                described[term.name][layer] = term.loss.describe(seen)
+    return described
 
 
 def mix(descriptions: Sequence[Targets], weights: Sequence[float]) -> Targets:
@@ -88,8 +92,10 @@ def mix(descriptions: Sequence[Targets], weights: Sequence[float]) -> Targets:
     }
 
 
-def total(terms: Sequence[Term], features: Features, targets: Mapping[str, Targets]) -> tuple[Tensor, dict[str, float]]:
+def total(
+    terms: Sequence[Term], descriptions: Mapping[str, Targets], targets: Mapping[str, Targets]
+) -> tuple[Tensor, dict[str, float]]:
     """The weighted sum () of all terms, and {name: weighted value} of each."""
-    values = {term.name: term.weight * term.value(features, targets[term.name]) for term in terms}
+    values = {term.name: term.weight * term.value(descriptions[term.name], targets[term.name]) for term in terms}
     summed = sum(list(values.values())[1:], start=next(iter(values.values())))
     return summed, {name: float(value.detach()) for name, value in values.items()}

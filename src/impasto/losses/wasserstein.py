@@ -54,7 +54,7 @@ def covariance_of(statistics: Statistics) -> Tensor:
 
 def trace(matrix: Tensor) -> Tensor:
     """Sum () of the diagonals of (N, C, C)."""
-    return torch.diagonal(matrix, dim1=-2, dim2=-1).sum()
+    return matrix.diagonal(dim1=-2, dim2=-1).sum()
 
 
 def trace_of_root(covariance: Tensor, root: Tensor) -> Tensor:

@@ -21,7 +21,7 @@ from impasto.losses.gram import Gram
 from impasto.losses.moments import Moments
 from impasto.losses.sliced import SlicedWasserstein
 from impasto.losses.smoothness import TotalVariation
-from impasto.losses.terms import Loss, Targets, Term, mix, total
+from impasto.losses.terms import Loss, Targets, Term, describe, mix, total
 from impasto.losses.wasserstein import Wasserstein
 from impasto.media.geometry import fit, resample
 from impasto.media.image import Picture
@@ -133,16 +133,16 @@ class _Canvas:
         smoothness = Term("smoothness", TotalVariation(recipe.smoothness), {"image": 1.0}, recipe.smoothness_weight)
         terms = [term for term in (style, content, smoothness) if term.weight]
         with torch.no_grad():
-            features = self._see(self._content(scale), recipe.layers(), exact=True)
-            targets = {"content": content.describe(features), "smoothness": smoothness.describe(features)}
-            targets["style"] = self._style_description(style, scale)
-            if recipe.strength < 1:
-                own = style.describe(features)
-                targets["style"] = mix([own, targets["style"]], [1 - recipe.strength, recipe.strength])
+            of_photo = terms if recipe.strength < 1 else [term for term in terms if term is not style]
+            targets = describe(of_photo, self._see(self._content(scale), of_photo, exact=True))
+            if style in terms:
+                painted = self._style_description(style, scale)
+                shares = [1 - recipe.strength, recipe.strength]
+                targets["style"] = mix([targets["style"], painted], shares) if recipe.strength < 1 else painted
             prepared = {term.name: term.prepare(targets[term.name]) for term in terms}
 
         def objective(image: Tensor, *, exact: bool) -> tuple[Tensor, dict[str, float]]:
-            return total(terms, self._see(image, recipe.layers(), exact=exact), prepared)
+            return total(terms, describe(terms, self._see(image, terms, exact=exact)), prepared)
 
         return objective
 
@@ -157,13 +157,20 @@ class _Canvas:
             height, width = picture.shape[-2:]
             factor = max(long_side / max(height, width), SMALLEST_SIDE / min(height, width))
             sized = resample(picture, (round(height * factor), round(width * factor))).clamp(0, 1)
-            descriptions.append(style.describe(self._see(sized, set(style.layers), exact=True)))
+            descriptions.append(describe([style], self._see(sized, [style], exact=True))["style"])
         return mix(descriptions, self.blend)
 
-    def _see(self, image: Tensor, layers: set[str], *, exact: bool) -> dict[str, Tensor]:
-        with autocast(self.device, bfloat16=self.bfloat16 and not exact):
-            features = self.encoder(image.contiguous(memory_format=torch.channels_last), layers)
-        return {**{layer: value.float() for layer, value in features.items()}, "image": image}
+    def _see(self, image: Tensor, terms: Sequence[Term], *, exact: bool) -> Iterator[tuple[str, Tensor]]:
+        """(layer, features) in float32 for every layer that `terms` look at, the picture itself first."""
+        yield "image", image
+        layers = {layer for term in terms for layer in term.layers} - {"image"}
+        walk = self.encoder.walk(image.contiguous(memory_format=torch.channels_last), layers)
+        while True:
+            with autocast(self.device, bfloat16=self.bfloat16 and not exact):
+                seen = next(walk, None)
+            if seen is None:
+                return
+            yield seen[0], seen[1].float()
 
 
 def _check_not_flat(picture: Picture, what: str) -> None:
