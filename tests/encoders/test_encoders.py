@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from fakes import picture, tiny_encoder
 from safetensors.torch import save_file
 
 from impasto.encoders import load_encoder
@@ -15,6 +14,8 @@ from impasto.encoders.compact import compact_weights, load_compact
 from impasto.encoders.encoder import Architecture, Encoder
 from impasto.encoders.vgg import VGG16, VGG19, load_vgg
 from impasto.errors import UnknownName, WeightsError
+
+from fakes import picture, tiny_encoder
 
 CAFFE_MEAN = torch.tensor([123.68, 116.779, 103.939]).view(1, 3, 1, 1)
 

@@ -6,7 +6,6 @@ from itertools import pairwise
 
 import pytest
 import torch
-from fakes import picture
 from torch import Tensor
 
 from impasto.engine.descent import Descent
@@ -15,6 +14,8 @@ from impasto.engine.scales import Scale, plan_scales
 from impasto.engine.start import first_image
 from impasto.errors import DivergedError
 from impasto.media.geometry import resample
+
+from fakes import picture
 
 WANTED = picture(48, 64, seed=5)
 

@@ -12,11 +12,12 @@ import numpy as np
 import pytest
 import pyvips
 import torch
-from fakes import picture
 from PIL import Image, ImageCms
 
 from impasto.errors import OutputError, PictureError, SettingsError, UnknownName
 from impasto.media.image import Picture, dimensions, read, write
+
+from fakes import picture
 
 Save = "conftest.SavePicture"
 

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 import torch
-from fakes import picture, tiny_encoder
 
 import impasto
 from impasto.errors import InputError, PictureError, RecordError, SettingsError, TooLargeError, UnknownName
@@ -17,6 +16,8 @@ from impasto.recipes.checkpoint import load_checkpoint, save_checkpoint
 from impasto.recipes.job import prepare
 from impasto.recipes.optimize import CONTENT_LOSSES, STYLE_LOSSES, Painter
 from impasto.recipes.recipe import PRESETS, Recipe, preset, read_recipe
+
+from fakes import picture, tiny_encoder
 
 TINY: dict[str, Any] = {
     "size": 64,

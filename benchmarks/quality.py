@@ -1,0 +1,47 @@
+"""Style and content distances of the presets, by an independent judge.
+
+    python benchmarks/quality.py SHARED OUTPUT [--preset NAME ...] [-- OPTIONS OF impasto paint]
+
+SHARED holds `judge/judge.py`, `data/dev/content` and `data/dev/style`; the folders are paired by name, first with
+first. The pictures go to OUTPUT/PRESET, to be looked at.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from measure import run
+
+
+def main() -> None:
+    """Paint all pairs with each preset, and print a table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("shared", type=Path)
+    parser.add_argument("output", type=Path)
+    parser.add_argument("--preset", action="append")
+    parser.add_argument("options", nargs="*")
+    arguments = parser.parse_args()
+    dev = arguments.shared / "data" / "dev"
+    pairs = list(zip(sorted((dev / "content").iterdir()), sorted((dev / "style").iterdir())))
+    print("| preset | style | content | seconds |\n|---|---|---|---|")
+    for preset in arguments.preset or ["draft", "balanced", "best"]:
+        folder = arguments.output / preset
+        folder.mkdir(parents=True, exist_ok=True)
+        rows = []
+        for content, style in pairs:
+            result = folder / f"{content.stem}_{style.stem}.png"
+            cost = run("paint", content, style, "-o", result, "--preset", preset, "--force", *arguments.options)
+            judge = [sys.executable, arguments.shared / "judge" / "judge.py", content, style, result]
+            judged = json.loads(subprocess.run(judge, check=True, capture_output=True, text=True).stdout)
+            rows.append((judged["style"], judged["content"], cost.seconds))
+            print(f"{result.stem}: {rows[-1]}", file=sys.stderr)
+        means = [sum(column) / len(rows) for column in zip(*rows)]
+        print(f"| {preset} | {means[0]:.3f} | {means[1]:.3f} | {means[2]:.1f} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()

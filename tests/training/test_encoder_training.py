@@ -1,0 +1,120 @@
+"""Distilling an encoder: the closed form, the fine-tuning, the card."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from fakes import picture, tiny_encoder
+from safetensors.torch import save_file
+
+from impasto.encoders.compact import load_compact
+from impasto.errors import InputError, WeightsError
+from impasto.training.encoder import (
+    explained_by_linear_heads,
+    load_teacher,
+    state_of,
+    train_encoder,
+    weigh_channels,
+    write_encoder,
+)
+from impasto.training.pictures import Crops, find_pictures, split
+from impasto.training.prune_and_regress import Teacher, prune_and_regress, select_channels, student_of
+from impasto.training.settings import EncoderTraining
+from impasto.weights.files import sha256
+
+KEYS = ("1_1", "1_2", "2_1", "2_2", "3_1", "3_2", "3_3", "3_4", "4_1", "4_2", "4_3", "4_4", "5_1")
+
+
+def crops(count: int) -> torch.Tensor:
+    noise = torch.randn(count, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    return torch.cat([picture(64, 64, seed) for seed in range(count)]).add(0.1 * noise).clamp(0, 1)
+
+
+def test_selection_takes_what_explains_most_and_leaves_the_dead_and_the_doubled() -> None:
+    generator = torch.Generator().manual_seed(0)
+    a, b = torch.randn(2, 1000, generator=generator)
+    rows = torch.stack([0.1 * a, 3 * a, 0 * a, b, 2 * a + 0.0001 * b])
+    assert select_channels(rows @ rows.T, 2) in ([1, 3], [3, 4])
+    assert 2 not in select_channels(rows @ rows.T, 5)
+
+
+def test_a_student_as_wide_as_its_teacher_is_its_teacher() -> None:
+    teacher = Teacher([tiny_encoder()])
+    *_, (fitted, state) = prune_and_regress(teacher, crops(12), {"1_1": 4, "1_2": 4, "2_1": 6}, ridge=1e-8)
+    assert fitted.explained > 0.98
+    shares = explained_by_linear_heads(teacher, student_of(state), crops(12), crops(20)[12:], ["relu1_2", "relu2_1"])
+    assert min(shares.values()) > 0.95
+
+
+def test_weighing_channels_changes_nothing_but_their_scale() -> None:
+    teacher, encoder = Teacher([tiny_encoder()]), tiny_encoder()
+    weighed = weigh_channels(encoder, teacher, crops(4))
+    image = picture(40, 40, 99)
+    for layer in ("relu1_1", "relu2_1"):
+        before, after = encoder(image, [layer])[layer], weighed(image, [layer])[layer]
+        ratio = (after / before)[before > 1e-3].view(-1)
+        scale = after.sum((2, 3), keepdim=True) / before.sum((2, 3), keepdim=True).clamp_min(1e-9)
+        torch.testing.assert_close(after, before * scale, atol=1e-4, rtol=1e-3)
+        assert bool((ratio > 0).all())
+        assert float(weighed(crops(4), [layer])[layer].square().mean()) == pytest.approx(1, rel=0.05)
+
+
+@pytest.fixture
+def folder(save: Any, tmp_path: Path) -> Path:
+    for number in range(24):
+        save(f"{number:02}.png", 72, 80, number)
+    (tmp_path / "24.jpg").write_text("not a picture")
+    return tmp_path
+
+
+def test_pictures_are_split_once(folder: Path) -> None:
+    (paths,) = find_pictures([folder])
+    parts = split(paths)
+    assert len(paths) == 25
+    assert [len(parts.training), len(parts.validation), len(parts.test)] == [22, 1, 2]
+    assert sorted(parts.training + parts.validation + parts.test) == paths
+    assert split(paths) == parts
+    assert split(paths, seed=1) != parts
+    (folder / "none").mkdir()
+    with pytest.raises(InputError, match="no pictures below"):
+        find_pictures([folder / "none"])
+
+
+def test_crops_are_fixed_by_their_seed_and_skip_what_is_broken(folder: Path) -> None:
+    paths = find_pictures([folder])
+    drawn = Crops(paths, 64, seed=3)
+    first = drawn.draw(150)
+    assert first.shape == (150, 3, 64, 64)
+    assert 0 <= float(first.min())
+    assert float(first.max()) <= 1
+    assert torch.equal(Crops(paths, 64, seed=3).draw(150), first)
+    assert [path.name for path in drawn.skipped] == ["24.jpg"]
+    with pytest.raises(InputError):
+        Crops([[folder / "24.jpg"]], 64).draw(1)
+
+
+def test_the_whole_training(folder: Path, tmp_path: Path) -> None:
+    teacher_path = tmp_path / "teacher.safetensors"
+    save_file(state_of(tiny_encoder(**{key: 6 for key in KEYS})), teacher_path)
+    settings = EncoderTraining(crops=16, crop_size=64, steps=3, batch=2, minutes=1)
+    teacher = load_teacher([teacher_path])
+    steps = list(train_encoder(teacher, [folder], settings))
+    assert steps[-1].done == 1
+    assert [step.done for step in steps] == sorted(step.done for step in steps)
+    out = tmp_path / "out.safetensors"
+    card = write_encoder(steps[-1].encoder, out, teacher, [teacher_path], [folder], settings)
+    assert json.loads(out.with_suffix(".json").read_text()) == card
+    assert card["sha256"] == sha256(out)
+    image = picture(64, 64)
+    expected = steps[-1].encoder(image, ["relu5_1"])["relu5_1"]
+    torch.testing.assert_close(load_compact(out)(image, ["relu5_1"])["relu5_1"], expected, atol=0.05, rtol=0.05)
+
+
+def test_teachers_that_stop_early_are_refused(tmp_path: Path) -> None:
+    save_file(state_of(tiny_encoder()), tmp_path / "short.safetensors")
+    with pytest.raises(WeightsError, match="lack relu2_2"):
+        load_teacher([tmp_path / "short.safetensors"])
