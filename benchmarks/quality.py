@@ -23,8 +23,8 @@ def main() -> None:
     parser.add_argument("shared", type=Path)
     parser.add_argument("output", type=Path)
     parser.add_argument("--preset", action="append")
-    parser.add_argument("options", nargs="*")
-    arguments = parser.parse_args()
+    own, _, options = " ".join(sys.argv[1:]).partition(" -- ")
+    arguments = parser.parse_args(own.split())
     dev = arguments.shared / "data" / "dev"
     pairs = list(zip(sorted((dev / "content").iterdir()), sorted((dev / "style").iterdir())))
     print("| preset | style | content | seconds |\n|---|---|---|---|")
@@ -34,7 +34,7 @@ def main() -> None:
         rows = []
         for content, style in pairs:
             result = folder / f"{content.stem}_{style.stem}.png"
-            cost = run("paint", content, style, "-o", result, "--preset", preset, "--force", *arguments.options)
+            cost = run("paint", content, style, "-o", result, "--preset", preset, "--force", *options.split())
             judge = [sys.executable, arguments.shared / "judge" / "judge.py", content, style, result]
             judged = json.loads(subprocess.run(judge, check=True, capture_output=True, text=True).stdout)
             rows.append((judged["style"], judged["content"], cost.seconds))
