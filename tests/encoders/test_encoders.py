@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -12,6 +13,7 @@ from safetensors.torch import save_file
 from impasto.encoders import load_encoder
 from impasto.encoders.compact import compact_weights, load_compact
 from impasto.encoders.encoder import Architecture, Encoder
+from impasto.encoders.normalise import natural_picture
 from impasto.encoders.vgg import VGG16, VGG19, load_vgg
 from impasto.errors import UnknownName, WeightsError
 
@@ -171,16 +173,36 @@ def test_truncation_keeps_order() -> None:
     assert isinstance(short, Architecture)
 
 
-def test_the_gradient_of_fixed_weights_is_that_of_the_modules() -> None:
-    for padding_mode in ("reflect", "zeros"):
-        encoder = tiny_encoder()
-        architecture = Architecture("tiny", encoder.architecture.convolutions, padding_mode)  # type: ignore[arg-type]
-        state = {key.removeprefix("convolutions."): value for key, value in encoder.state_dict().items()}
-        fixed, free = Encoder(architecture, state), Encoder(architecture, state).requires_grad_()
-        gradients = []
-        for each in (fixed, free):
-            image = picture(12, 17).requires_grad_()
-            features = each(image, ["relu1_1", "relu2_1"])
-            loss = features["relu1_1"].square().sum() + features["relu2_1"].pow(3).sum()
-            gradients.append(torch.autograd.grad(loss, image)[0])
-        torch.testing.assert_close(*gradients)
+@pytest.mark.parametrize("padding_mode", ["reflect", "zeros"])
+@pytest.mark.parametrize("pooling", ["max", "average", "l2"])
+@pytest.mark.parametrize("height", [12, 16, 17, 19, 24])
+@pytest.mark.parametrize("large", [False, True])
+def test_the_gradient_of_fixed_weights_is_that_of_the_modules(
+    padding_mode: Any, pooling: Any, height: int, large: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("impasto.encoders.encoder._LARGE", 0 if large else 10**9)
+    monkeypatch.setattr("impasto.encoders.encoder._STRIP", 8)
+    encoder = tiny_encoder()
+    architecture = Architecture("tiny", encoder.architecture.convolutions, padding_mode)
+    state = {key.removeprefix("convolutions."): value for key, value in encoder.state_dict().items()}
+    fixed, free = Encoder(architecture, state, pooling), Encoder(architecture, state, pooling).requires_grad_()
+    seen, gradients = [], []
+    for each in (fixed, free):
+        image = picture(height, 13).requires_grad_()
+        features = each(image, ["relu1_1", "relu2_1"])
+        loss = features["relu1_1"].square().sum() + features["relu2_1"].pow(3).sum()
+        gradients.append(torch.autograd.grad(loss, image)[0])
+        seen.append(features["relu2_1"])
+    torch.testing.assert_close(*seen)
+    torch.testing.assert_close(*gradients)
+
+
+def test_normalising_scales_layers_and_nothing_else(tmp_path: Path) -> None:
+    save_file(first_block(), tmp_path / "named.safetensors")
+    plain = load_vgg("vgg19", tmp_path / "named.safetensors")
+    scaled = load_encoder("vgg19", tmp_path / "named.safetensors")
+    for layer in ("relu1_1", "relu1_2"):
+        before, after = (encoder(picture(32, 32), [layer])[layer] for encoder in (plain, scaled))
+        ratio = after.norm() / before.norm()
+        torch.testing.assert_close(after, before * ratio, atol=1e-4, rtol=1e-3)
+        assert float(scaled(natural_picture(), [layer])[layer].square().mean()) == pytest.approx(1, rel=1e-3)

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 import torch
-from fakes import picture, tiny_encoder
 from safetensors.torch import save_file
 
 from impasto.encoders.compact import load_compact
@@ -25,6 +24,8 @@ from impasto.training.pictures import Crops, find_pictures, split
 from impasto.training.prune_and_regress import Teacher, prune_and_regress, select_channels, student_of
 from impasto.training.settings import EncoderTraining
 from impasto.weights.files import sha256
+
+from fakes import picture, tiny_encoder
 
 KEYS = ("1_1", "1_2", "2_1", "2_2", "3_1", "3_2", "3_3", "3_4", "4_1", "4_2", "4_3", "4_4", "5_1")
 
@@ -89,7 +90,7 @@ def test_crops_are_fixed_by_their_seed_and_skip_what_is_broken(folder: Path) -> 
     drawn = Crops(paths, 64, seed=3)
     first = drawn.draw(150)
     assert first.shape == (150, 3, 64, 64)
-    assert 0 <= float(first.min())
+    assert float(first.min()) >= 0
     assert float(first.max()) <= 1
     assert torch.equal(Crops(paths, 64, seed=3).draw(150), first)
     assert [path.name for path in drawn.skipped] == ["24.jpg"]
@@ -99,7 +100,7 @@ def test_crops_are_fixed_by_their_seed_and_skip_what_is_broken(folder: Path) -> 
 
 def test_the_whole_training(folder: Path, tmp_path: Path) -> None:
     teacher_path = tmp_path / "teacher.safetensors"
-    save_file(state_of(tiny_encoder(**{key: 6 for key in KEYS})), teacher_path)
+    save_file(state_of(tiny_encoder(**dict.fromkeys(KEYS, 6))), teacher_path)
     settings = EncoderTraining(crops=16, crop_size=64, steps=3, batch=2, minutes=1)
     teacher = load_teacher([teacher_path])
     steps = list(train_encoder(teacher, [folder], settings))

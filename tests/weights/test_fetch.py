@@ -76,7 +76,8 @@ def test_a_cut_download_is_continued() -> None:
     (part,) = cache_folder().glob("*.part")
     have = part.stat().st_size
     assert 0 < have < len(CONTENT)
-    assert list(fetch("net"))[0][0] > have
+    progress = list(fetch("net"))
+    assert progress[0][0] > have
     assert Server.ranges == [None, f"bytes={have}-"]
     assert require("net").read_bytes() == CONTENT
 

@@ -24,7 +24,7 @@ def load_encoder(
     pooling: Pooling = "max",
     convention: Convention = "auto",
 ) -> Encoder:
-    """The encoder called `name`, from `weights` or from where its weights belong.
+    """The encoder called `name`, from `weights` or from where its weights belong, its layers on one scale.
 
     Raises:
         UnknownName: no such encoder.
@@ -36,9 +36,10 @@ def load_encoder(
         return load_compact(weights, pooling=pooling)
     if name not in ENCODERS:
         raise UnknownName("encoder", name, ENCODERS)
+    from impasto.encoders.normalise import normalise
     from impasto.encoders.vgg import load_vgg
 
-    return load_vgg(name, weights, pooling=pooling, convention=convention)
+    return normalise(load_vgg(name, weights, pooling=pooling, convention=convention))
 
 
 def weights_path(name: EncoderName, weights: Path | None = None) -> Path:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -14,6 +14,10 @@ from impasto.encoders import POOLINGS, Pooling
 from impasto.errors import UnknownName, WeightsError
 
 PaddingMode = Literal["zeros", "reflect"]
+
+
+_LARGE = 1 << 20
+_STRIP = 64
 
 
 @dataclass(frozen=True)
@@ -115,27 +119,31 @@ class Encoder(nn.Module):
         wanted = set(layers)
         self.check(wanted)
         x = self.preprocess(image)
-        for name in self.layers:
+        large = image.shape[-2] * image.shape[-1] > _LARGE
+        for name, following in zip(self.layers, [*self.layers[1:], ""]):
             if not wanted:
                 return
             kind, key = name[:4], name[4:]
-            if kind == "pool":
+            if kind == "relu":
+                pooled = large and following.startswith("pool") and name not in wanted
+                x = self._convolve_rectify(f"conv{key}", x, pooled=pooled)
+            elif kind == "pool" and not pooled:
                 x = _pool(x, self.pooling)
-            elif kind == "relu":
-                x = self._convolve_rectify(f"conv{key}", x)
             if name in wanted:
                 wanted.remove(name)
                 yield name, self.convolutions[name](x) if kind == "conv" else x
 
-    def _convolve_rectify(self, name: str, x: Tensor) -> Tensor:
+    def _convolve_rectify(self, name: str, x: Tensor, *, pooled: bool) -> Tensor:
+        """The layer after convolution `name`; if `pooled`, the one after the pooling that follows."""
         convolution = self.convolutions[name]
         assert isinstance(convolution, nn.Conv2d)
+        reflect = convolution.padding_mode == "reflect"
         if convolution.weight.requires_grad:
-            return F.relu(convolution(x), inplace=True)
-        rectified: Tensor = _FrozenConvolveRectify.apply(
-            x, convolution.weight, convolution.bias, convolution.padding_mode == "reflect"
-        )
-        return rectified
+            result = F.relu(convolution(x), inplace=True)
+            return _pool(result, self.pooling) if pooled else result
+        if pooled:
+            return _in_strips(x, convolution.weight, convolution.bias, reflect, self.pooling)
+        return _convolve_rectify(x, convolution.weight, convolution.bias, reflect)
 
 
 class _FrozenConvolveRectify(torch.autograd.Function):
@@ -165,6 +173,57 @@ class _FrozenConvolveRectify(torch.autograd.Function):
             rows[..., 2, :] += rows[..., 0, :]
             rows[..., -3, :] += rows[..., -1, :]
         return padded[..., 1:-1, 1:-1], None, None, None
+
+
+class _FrozenStrips(torch.autograd.Function):
+    """ReLU of a 3x3 convolution by fixed weights, pooled, strip by strip.
+
+    What lies between input and pooled output never exists as a whole, neither on the way there nor on the way back,
+    where it is computed again.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, reflect: bool, pooling: Pooling) -> Tensor:
+        ctx.save_for_backward(x, weight, bias)
+        ctx.how = reflect, pooling
+        strips = [
+            _strip(x[:, :, rows], edges, weight, bias, reflect, pooling) for rows, edges, _ in _strips(x.shape[2])
+        ]
+        return torch.cat(strips, 2)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None, None]:
+        x, weight, bias = ctx.saved_tensors
+        result = torch.zeros_like(x)
+        for rows, edges, pooled_rows in _strips(x.shape[2]):
+            part = x[:, :, rows].detach().requires_grad_()
+            with torch.enable_grad():
+                pooled = _strip(part, edges, weight, bias, *ctx.how)
+            result[:, :, rows] += torch.autograd.grad(pooled, part, gradients[0][:, :, pooled_rows])[0]
+        return result, None, None, None, None
+
+
+_convolve_rectify: Callable[..., Tensor] = _FrozenConvolveRectify.apply
+_in_strips: Callable[..., Tensor] = _FrozenStrips.apply
+
+
+def _strips(height: int) -> Iterator[tuple[slice, tuple[bool, bool], slice]]:
+    """(input rows with one more at inner edges, whether the strip is at the picture's top and bottom, pooled rows)."""
+    for top in range(0, height, _STRIP):
+        bottom = min(top + _STRIP, height)
+        if bottom - top > 1:
+            edges = top == 0, bottom >= height - 1
+            end = height if edges[1] else bottom + 1
+            yield slice(max(0, top - 1), end), edges, slice(top // 2, bottom // 2)
+        if bottom >= height - 1:
+            return
+
+
+def _strip(
+    x: Tensor, edges: tuple[bool, bool], weight: Tensor, bias: Tensor, reflect: bool, pooling: Pooling
+) -> Tensor:
+    padded = F.pad(x, (1, 1, *map(int, edges)), "reflect" if reflect else "constant")
+    return _pool(F.relu(F.conv2d(padded, weight, bias), inplace=True), pooling)
 
 
 def _fill(parameter: Tensor | None, key: str, state: Mapping[str, Tensor], name: str) -> None:

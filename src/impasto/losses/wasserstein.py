@@ -71,6 +71,6 @@ def trace_of_root(covariance: Tensor, root: Tensor) -> Tensor:
         inverse = roots / (values.clamp_min(0) + floor)
         rv = r @ vectors
         slope = (0.5 * (rv * inverse.unsqueeze(-2)) @ rv.mT).to(covariance.dtype)
-        value = roots.sum().to(covariance.dtype)
-    linear = (slope * covariance).sum()
+        value: Tensor = roots.sum().to(covariance.dtype)
+    linear: Tensor = (slope * covariance).sum()
     return linear + (value - linear.detach())
