@@ -29,7 +29,7 @@ class Bowl:
     def objective(self, scale: Scale) -> Objective:
         wanted = resample(WANTED, (scale.height, scale.width))
 
-        def objective(image: Tensor, *, exact: bool) -> tuple[Tensor, dict[str, float]]:
+        def objective(image: Tensor, *, step: int, exact: bool) -> tuple[Tensor, dict[str, float]]:
             self.exact.append(exact)
             loss = (image - wanted).square().sum()
             return loss, {"bowl": float(loss.detach())}
@@ -115,8 +115,8 @@ def test_nan_stops_with_advice() -> None:
         def objective(self, scale: Scale) -> Objective:
             inner = super().objective(scale)
 
-            def objective(image: Tensor, *, exact: bool) -> tuple[Tensor, dict[str, float]]:
-                loss, parts = inner(image, exact=exact)
+            def objective(image: Tensor, *, step: int, exact: bool) -> tuple[Tensor, dict[str, float]]:
+                loss, parts = inner(image, step=step, exact=exact)
                 return loss * (float("nan") if len(self.exact) > 4 else 1.0), parts
 
             return objective

@@ -19,7 +19,7 @@ _GROUPS = {
         "smoothness", "smoothness_weight",
     ),
     Group("How it is painted", sort_key=6): (
-        "start", "detail", "steps", "pyramid", "optimizer", "learning_rate", "averaging", "clip", "patience",
+        "start", "detail", "steps", "jitter", "pyramid", "optimizer", "learning_rate", "decay", "averaging", "clip", "patience",
         "tolerance",
     ),
     Group("Where it runs", sort_key=7): ("device", "precision", "seed"),

@@ -22,8 +22,11 @@ _FULL_PRECISION_SHARE = 0.1
 class Objective(Protocol):
     """What the picture is judged by at one size."""
 
-    def __call__(self, image: Tensor, *, exact: bool) -> tuple[Tensor, dict[str, float]]:
-        """The loss () of `image` (1, 3, H, W) and its named parts; `exact` asks for full precision."""
+    def __call__(self, image: Tensor, *, step: int, exact: bool) -> tuple[Tensor, dict[str, float]]:
+        """The loss () of `image` (1, 3, H, W) and its named parts, at a step counted from 0.
+
+        `exact` asks for full precision.
+        """
         ...
 
 
@@ -88,7 +91,7 @@ def optimize(
                 walk.enter(index, landscape.place(scale, walk.picture() if index else None))
             while walk.step < scale.steps and not walk.stuck():
                 exact = taken + walk.step >= (1 - _FULL_PRECISION_SHARE) * count
-                total, losses = walk.advance(objective, exact)
+                total, losses = walk.advance(objective, exact, walk.step / scale.steps)
                 done = (before + scale.cost * walk.step / scale.steps) / cost
                 yield Step(
                     index + 1, len(scales), walk.step, scale.steps, losses, total, done, walk.picture(), walk.state
@@ -131,15 +134,17 @@ class _Walk:
     def _new_optimizer(self) -> torch.optim.Optimizer:
         return make_optimizer(self.settings.optimizer, self.image, self.settings.learning_rate)
 
-    def advance(self, objective: Objective, exact: bool) -> tuple[float, dict[str, float]]:
-        """One update; the loss before it and its parts."""
+    def advance(self, objective: Objective, exact: bool, done: float) -> tuple[float, dict[str, float]]:
+        """One update, when a share `done` of this size's are; the loss before it and its parts."""
         assert self.optimizer is not None
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.settings.learning_rate * self.settings.decay**done
         losses: dict[str, float] = {}
         total = math.nan
 
         def closure() -> float:
             nonlocal total, losses
-            loss, losses = objective(self.image, exact=exact)
+            loss, losses = objective(self.image, step=self.step, exact=exact)
             total = float(loss.detach())
             if not math.isfinite(total):
                 raise DivergedError(

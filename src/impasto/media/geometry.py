@@ -21,3 +21,12 @@ def resample(image: Tensor, size: tuple[int, int]) -> Tensor:
     if image.shape[-2:] == size:
         return image
     return F.interpolate(image, size=size, mode="bicubic", antialias=True, align_corners=False)
+
+
+def shift(image: Tensor, down: int, right: int) -> Tensor:
+    """`image` (N, C, H, W) moved by a few pixels, mirrored at the edge that it leaves."""
+    import torch.nn.functional as F
+
+    height, width = image.shape[-2:]
+    padded = F.pad(image, (max(right, 0), max(-right, 0), max(down, 0), max(-down, 0)), "reflect")
+    return padded[..., max(-down, 0) : max(-down, 0) + height, max(-right, 0) : max(-right, 0) + width]

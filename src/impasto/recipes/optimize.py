@@ -23,9 +23,11 @@ from impasto.losses.sliced import SlicedWasserstein
 from impasto.losses.smoothness import TotalVariation
 from impasto.losses.terms import Loss, Targets, Term, describe, mix, total
 from impasto.losses.wasserstein import Wasserstein
-from impasto.media.geometry import fit, resample
+from impasto.media.geometry import fit, resample, shift
 from impasto.media.image import Picture
 from impasto.recipes.recipe import ContentLoss, Recipe, StyleLoss
+
+PHASES = ((0, 0), (1, 1), (0, 1), (1, 0))
 
 STYLE_LOSSES: dict[StyleLoss, Loss] = {
     "wasserstein": Wasserstein(root=True),
@@ -141,8 +143,9 @@ class _Canvas:
                 targets["style"] = mix([targets["style"], painted], shares) if recipe.strength < 1 else painted
             prepared = {term.name: term.prepare(targets[term.name]) for term in terms}
 
-        def objective(image: Tensor, *, exact: bool) -> tuple[Tensor, dict[str, float]]:
-            return total(terms, describe(terms, self._see(image, terms, exact=exact)), prepared)
+        def objective(image: Tensor, *, step: int, exact: bool) -> tuple[Tensor, dict[str, float]]:
+            shifted = shift(image, *PHASES[step % len(PHASES)]) if recipe.jitter else image
+            return total(terms, describe(terms, self._see(shifted, terms, exact=exact)), prepared)
 
         return objective
 
