@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 import torch
-from fakes import picture
 
 from impasto.media.geometry import fit, resample, shift
 from impasto.media.transparency import fill_transparent
+
+from fakes import picture
 
 
 def test_fit() -> None:

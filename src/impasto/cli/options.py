@@ -19,8 +19,8 @@ _GROUPS = {
         "smoothness", "smoothness_weight",
     ),
     Group("How it is painted", sort_key=6): (
-        "start", "detail", "steps", "jitter", "pyramid", "optimizer", "learning_rate", "decay", "averaging", "clip", "patience",
-        "tolerance",
+        "start", "detail", "steps", "jitter", "pyramid", "optimizer", "learning_rate", "decay", "averaging", "clip",
+        "patience", "tolerance",
     ),
     Group("Where it runs", sort_key=7): ("device", "precision", "seed"),
 }  # fmt: skip

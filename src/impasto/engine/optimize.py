@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ import torch
 from torch import Tensor
 
 from impasto.engine.descent import Descent
-from impasto.engine.optimizers import carry_over, make_optimizer
+from impasto.engine.optimizers import OPTIMIZERS
 from impasto.engine.scales import Scale
 from impasto.errors import DivergedError
 from impasto.media.geometry import resample
@@ -103,12 +104,12 @@ def optimize(
 class _Walk:
     """The moving parts: the picture, the average over its iterates, the optimiser, and the count of steps."""
 
-    optimizer: torch.optim.Optimizer | None = None
     image: Tensor
     average: Tensor
 
     def __init__(self, settings: Descent) -> None:
         self.settings = settings
+        self.optimizer = OPTIMIZERS[settings.optimizer]()
         self.scale = self.step = self.waited = 0
         self.weight, self.best = 0.0, math.inf
 
@@ -118,9 +119,7 @@ class _Walk:
         self.best, self.waited = math.inf, 0
         self.image = image.contiguous().requires_grad_()
         self.average = torch.zeros_like(self.image, requires_grad=False)
-        coarser, self.optimizer = self.optimizer, self._new_optimizer()
-        if coarser is not None:
-            carry_over(coarser, self.optimizer, self.image)
+        self.optimizer.enlarge((image.shape[-2], image.shape[-1]))
 
     def restore(self, state: State) -> None:
         """Go back to where `state` was taken."""
@@ -128,42 +127,36 @@ class _Walk:
         self.best, self.waited = state.best, state.waited
         self.image = state.image.clone().requires_grad_()
         self.average = state.average.clone()
-        self.optimizer = self._new_optimizer()
-        self.optimizer.load_state_dict(state.optimizer)
-
-    def _new_optimizer(self) -> torch.optim.Optimizer:
-        return make_optimizer(self.settings.optimizer, self.image, self.settings.learning_rate)
+        self.optimizer.load(state.optimizer)
 
     def advance(self, objective: Objective, exact: bool, done: float) -> tuple[float, dict[str, float]]:
         """One update, when a share `done` of this size's are; the loss before it and its parts."""
-        assert self.optimizer is not None
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.settings.learning_rate * self.settings.decay**done
         losses: dict[str, float] = {}
         total = math.nan
 
-        def closure() -> float:
+        def evaluate() -> tuple[float, Tensor]:
             nonlocal total, losses
-            loss, losses = objective(self.image, step=self.step, exact=exact)
+            with torch.enable_grad():
+                loss, losses = objective(self.image, step=self.step, exact=exact)
             total = float(loss.detach())
             if not math.isfinite(total):
                 raise DivergedError(
                     f"The loss became {total} at size {self.scale + 1}, step {self.step + 1}; "
                     f"lower --learning-rate (now {self.settings.learning_rate:g}) or the weights."
                 )
-            self.image.grad = torch.autograd.grad(loss, self.image)[0].contiguous()
+            gradient = torch.autograd.grad(loss, self.image)[0].contiguous()
             if self.settings.clip:
-                torch.nn.utils.clip_grad_norm_([self.image], self.settings.clip)
-            return total
+                gradient *= min(1.0, self.settings.clip / (float(gradient.norm()) + 1e-12))
+            return total, gradient
 
-        self.optimizer.step(closure)
-        self.step += 1
         with torch.no_grad():
+            self.optimizer.update(self.image, evaluate, self.settings.learning_rate * self.settings.decay**done)
             if self.settings.optimizer != "lbfgs":
                 self.image.clamp_(0, 1)
             decay = self.settings.averaging
             self.average.mul_(decay).add_(self.image, alpha=1 - decay)
             self.weight = self.weight * decay + 1 - decay
+        self.step += 1
         self.waited = 0 if total < self.best * (1 - self.settings.tolerance) else self.waited + 1
         self.best = min(self.best, total)
         return total, losses
@@ -178,7 +171,6 @@ class _Walk:
 
     def state(self) -> State:
         """A copy of everything."""
-        assert self.optimizer is not None
         return State(
             self.scale,
             self.step,
@@ -187,7 +179,7 @@ class _Walk:
             self.weight,
             self.best,
             self.waited,
-            self.optimizer.state_dict(),
+            copy.deepcopy(self.optimizer.state()),
         )
 
 

@@ -1,6 +1,12 @@
-"""Ways down: Adam whose moments stay warm across scales, L-BFGS, and gradient descent with momentum."""
+"""Ways down: Adam whose moments stay warm across scales, L-BFGS, and gradient descent with momentum.
+
+The first two are a few lines here because loading `torch.optim` takes longer than many a draft.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -8,28 +14,107 @@ from torch import Tensor
 from impasto.engine.descent import OptimizerName
 from impasto.media.geometry import resample
 
-
-def make_optimizer(name: OptimizerName, image: Tensor, learning_rate: float) -> torch.optim.Optimizer:
-    """An optimiser of the pixels of `image`."""
-    if name == "adam":
-        return torch.optim.Adam([image], learning_rate, betas=(0.9, 0.99))
-    if name == "sgd":
-        return torch.optim.SGD([image], learning_rate, momentum=0.9)
-    return torch.optim.LBFGS([image], learning_rate, max_iter=1, history_size=20, tolerance_grad=0, tolerance_change=0)
+Evaluate = Callable[[], tuple[float, Tensor]]
 
 
-def carry_over(old: torch.optim.Optimizer, new: torch.optim.Optimizer, image: Tensor) -> None:
-    """Give `new`, an optimiser of the larger `image`, the moments of `old`; L-BFGS has none that survive resampling."""
-    if isinstance(old, torch.optim.LBFGS):
-        return
-    (state,) = old.state.values()
-    size = (image.shape[-2], image.shape[-1])
-    new.state[image] = {
-        name: _resized(name, value, size) if isinstance(value, Tensor) and value.dim() == 4 else value
-        for name, value in state.items()
-    }
+class Optimizer(Protocol):
+    """Changes `image` in place, given its loss and gradient at will."""
+
+    def update(self, image: Tensor, evaluate: Evaluate, rate: float) -> None:
+        """One step of size `rate`."""
+        ...
+
+    def enlarge(self, size: tuple[int, int]) -> None:
+        """Go on with an image of `size` (height, width)."""
+        ...
+
+    def state(self) -> dict[str, Any]:
+        """All that `load` needs, not copied."""
+        ...
+
+    def load(self, state: dict[str, Any]) -> None:
+        """Go back to a `state`."""
+        ...
 
 
-def _resized(name: str, value: Tensor, size: tuple[int, int]) -> Tensor:
-    resized = resample(value, size).contiguous()
-    return resized.clamp_min_(0) if name == "exp_avg_sq" else resized
+class Adam:
+    """Adam (Kingma and Ba, 2015) with β = (0.9, 0.99)."""
+
+    mean: Tensor | None = None
+    square: Tensor | None = None
+    count = 0
+
+    def update(self, image: Tensor, evaluate: Evaluate, rate: float) -> None:
+        _, gradient = evaluate()
+        if self.mean is None or self.square is None:
+            self.mean, self.square = torch.zeros_like(gradient), torch.zeros_like(gradient)
+        self.count += 1
+        self.mean.lerp_(gradient, 0.1)
+        self.square.mul_(0.99).addcmul_(gradient, gradient, value=0.01)
+        spread = (self.square / (1 - 0.99**self.count)).sqrt_().add_(1e-8)
+        image.addcdiv_(self.mean, spread, value=-rate / (1 - 0.9**self.count))
+
+    def enlarge(self, size: tuple[int, int]) -> None:
+        if self.mean is not None and self.square is not None:
+            self.mean, self.square = resample(self.mean, size), resample(self.square, size).clamp_min_(0)
+
+    def state(self) -> dict[str, Any]:
+        return {"mean": self.mean, "square": self.square, "count": self.count}
+
+    def load(self, state: dict[str, Any]) -> None:
+        self.mean, self.square, self.count = state["mean"].clone(), state["square"].clone(), state["count"]
+
+
+class Momentum:
+    """Gradient descent with momentum 0.9 (Polyak, 1964)."""
+
+    velocity: Tensor | None = None
+
+    def update(self, image: Tensor, evaluate: Evaluate, rate: float) -> None:
+        _, gradient = evaluate()
+        self.velocity = gradient if self.velocity is None else self.velocity.mul_(0.9).add_(gradient)
+        image.add_(self.velocity, alpha=-rate)
+
+    def enlarge(self, size: tuple[int, int]) -> None:
+        if self.velocity is not None:
+            self.velocity = resample(self.velocity, size)
+
+    def state(self) -> dict[str, Any]:
+        return {"velocity": self.velocity}
+
+    def load(self, state: dict[str, Any]) -> None:
+        self.velocity = state["velocity"].clone()
+
+
+class LBFGS:
+    """L-BFGS as in `torch.optim`, an iteration a step; nothing of its history survives a change of size."""
+
+    optimizer: torch.optim.LBFGS | None = None
+    loaded: dict[str, Any] | None = None
+
+    def update(self, image: Tensor, evaluate: Evaluate, rate: float) -> None:
+        if self.optimizer is None:
+            self.optimizer = torch.optim.LBFGS(
+                [image], max_iter=1, history_size=20, tolerance_grad=0, tolerance_change=0
+            )
+            if self.loaded is not None:
+                self.optimizer.load_state_dict(self.loaded)
+        self.optimizer.param_groups[0]["lr"] = rate
+
+        def closure() -> float:
+            loss, image.grad = evaluate()
+            return loss
+
+        self.optimizer.step(closure)
+
+    def enlarge(self, size: tuple[int, int]) -> None:
+        self.optimizer = self.loaded = None
+
+    def state(self) -> dict[str, Any]:
+        return {} if self.optimizer is None else self.optimizer.state_dict()
+
+    def load(self, state: dict[str, Any]) -> None:
+        self.loaded = state
+
+
+OPTIMIZERS: dict[OptimizerName, Callable[[], Optimizer]] = {"adam": Adam, "lbfgs": LBFGS, "sgd": Momentum}
