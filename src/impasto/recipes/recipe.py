@@ -86,7 +86,7 @@ def balanced() -> Recipe:
 
 def draft() -> Recipe:
     """A first look."""
-    return Recipe(steps=(50, 16, 4))
+    return Recipe(steps=(36, 10, 2))
 
 
 def best() -> Recipe:
