@@ -197,6 +197,20 @@ def test_the_gradient_of_fixed_weights_is_that_of_the_modules(
     torch.testing.assert_close(*gradients)
 
 
+@pytest.mark.parametrize("large", [False, True])
+def test_gradients_in_bfloat16_point_the_same_way(large: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("impasto.encoders.encoder._LARGE", 0 if large else 10**9)
+    gradients = []
+    for enabled in (False, True):
+        image = picture(24, 20).requires_grad_()
+        with torch.autocast("cpu", torch.bfloat16, enabled=enabled):
+            features = tiny_encoder()(image, ["relu1_1", "relu2_1"])
+        loss = sum(value.float().square().sum() for value in features.values())
+        gradients.append(torch.autograd.grad(loss, image)[0].flatten())
+    assert gradients[1].dtype == torch.float32
+    assert float(torch.cosine_similarity(*gradients, dim=0)) > 0.99
+
+
 def test_normalising_scales_layers_and_nothing_else(tmp_path: Path) -> None:
     save_file(first_block(), tmp_path / "named.safetensors")
     plain = load_vgg("vgg19", tmp_path / "named.safetensors")

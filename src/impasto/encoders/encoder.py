@@ -198,8 +198,9 @@ class _FrozenStrips(torch.autograd.Function):
         for rows, edges, pooled_rows in _strips(x.shape[2]):
             part = x[:, :, rows].detach().requires_grad_()
             with torch.enable_grad():
-                pooled = _strip(part, edges, weight, bias, *ctx.how)
-            result[:, :, rows] += torch.autograd.grad(pooled, part, gradients[0][:, :, pooled_rows])[0]
+                pooled = _strip(part, edges, weight.to(x.dtype), bias.to(x.dtype), *ctx.how)
+            gradient = gradients[0][:, :, pooled_rows].to(pooled.dtype)
+            result[:, :, rows] += torch.autograd.grad(pooled, part, gradient)[0]
         return result, None, None, None, None
 
 

@@ -39,8 +39,9 @@ class SlicedWasserstein:
 
 def quantiles_of(ordered: Tensor, count: int) -> Tensor:
     """Means (N, D, count) of `count` equal shares of the values, from sorted values (N, D, M)."""
-    total = torch.nn.functional.pad(ordered.double().cumsum(2), (1, 0))
-    edges = torch.linspace(0, ordered.shape[2], count + 1, device=ordered.device, dtype=torch.float64)
+    mean = ordered.mean(2, keepdim=True)
+    total = torch.nn.functional.pad((ordered - mean).cumsum(2), (1, 0))
+    edges = torch.linspace(0, ordered.shape[2], count + 1, device=ordered.device, dtype=ordered.dtype)
     low = edges.floor().long().clamp_max(ordered.shape[2] - 1)
     at_edges = total[..., low] + (edges - low) * (total[..., low + 1] - total[..., low])
-    return (at_edges.diff(dim=2) * (count / ordered.shape[2])).to(ordered.dtype)
+    return at_edges.diff(dim=2) * (count / ordered.shape[2]) + mean

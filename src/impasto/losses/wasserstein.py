@@ -32,9 +32,9 @@ class Wasserstein:
 
     def prepare(self, statistics: Statistics) -> Statistics:
         covariance = covariance_of(statistics)
-        values, vectors = torch.linalg.eigh(covariance.double())
+        values, vectors = torch.linalg.eigh(covariance.cpu().double())
         root = (vectors * values.clamp_min(0).sqrt().unsqueeze(-2)) @ vectors.mT
-        return {**statistics, "covariance": covariance, "root": root.to(covariance.dtype)}
+        return {**statistics, "covariance": covariance, "root": root}
 
     def compare(self, statistics: Statistics, target: Statistics) -> Tensor:
         covariance = covariance_of(statistics)
@@ -58,19 +58,19 @@ def trace(matrix: Tensor) -> Tensor:
 
 
 def trace_of_root(covariance: Tensor, root: Tensor) -> Tensor:
-    """tr((R Σ R)^½) for symmetric `covariance` Σ and `root` R (N, C, C), differentiable in Σ.
+    """tr((R Σ R)^½) for symmetric `covariance` Σ and `root` R (N, C, C) on the CPU in float64, differentiable in Σ.
 
     The derivative, ½ R (R Σ R)^-½ R, comes with the value from one eigendecomposition; differentiating through the
-    decomposition itself would divide by differences of equal eigenvalues.
+    decomposition itself would divide by differences of equal eigenvalues. Small matrices are fastest on the CPU, which
+    also knows float64 where other devices do not.
     """
     with torch.no_grad():
-        r = root.double()
-        values, vectors = torch.linalg.eigh(r @ covariance.double() @ r)
+        values, vectors = torch.linalg.eigh(root @ covariance.cpu().double() @ root)
         floor = 1e-8 * values[..., -1:].clamp_min(1e-20)
         roots = values.clamp_min(0).sqrt()
         inverse = roots / (values.clamp_min(0) + floor)
-        rv = r @ vectors
-        slope = (0.5 * (rv * inverse.unsqueeze(-2)) @ rv.mT).to(covariance.dtype)
-        value: Tensor = roots.sum().to(covariance.dtype)
+        rv = root @ vectors
+        slope = (0.5 * (rv * inverse.unsqueeze(-2)) @ rv.mT).to(covariance)
+        value: Tensor = roots.sum().to(covariance)
     linear: Tensor = (slope * covariance).sum()
     return linear + (value - linear.detach())

@@ -66,7 +66,7 @@ class Painter:
             _check_not_flat(style, "style")
         scales = self.scales()
         if self.recipe.strength > 0:
-            with deterministic(self.recipe.seed):
+            with deterministic():
                 yield from optimize(scales, _Canvas(self), self.recipe, resume)
 
     def scales(self) -> list[Scale]:
