@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from impasto.errors import ImpastoError as ImpastoError
     from impasto.media.image import Picture as Picture
     from impasto.media.image import read as read
-    from impasto.media.image import write as write
+    from impasto.media.writing import write as write
     from impasto.recipes.job import stylize as stylize
     from impasto.recipes.recipe import PRESETS as PRESETS
     from impasto.recipes.recipe import Recipe as Recipe
@@ -22,7 +22,7 @@ _HOMES = {
     "preset": "impasto.recipes.recipe",
     "read": "impasto.media.image",
     "stylize": "impasto.recipes.job",
-    "write": "impasto.media.image",
+    "write": "impasto.media.writing",
 }
 __all__ = list(_HOMES)
 

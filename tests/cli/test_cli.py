@@ -63,7 +63,8 @@ def test_every_format_can_be_reproduced(photo: Path, style: Path, tmp_path: Path
 def test_reproduce_tells_a_changed_picture(photo: Path, style: Path, tmp_path: Path) -> None:
     out = tmp_path / "out.png"
     assert run("paint", photo, style, "-o", out, *QUICK) == 0
-    from impasto.media.image import Picture, write
+    from impasto.media.image import Picture
+    from impasto.media.writing import write
 
     painted = read(out)
     write(Picture((painted.pixels + 0.1).clamp(0, 1), metadata=painted.metadata), out, force=True)

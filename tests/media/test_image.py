@@ -15,7 +15,8 @@ import torch
 from PIL import Image, ImageCms
 
 from impasto.errors import OutputError, PictureError, SettingsError, UnknownName
-from impasto.media.image import Picture, dimensions, read, write
+from impasto.media.image import Picture, dimensions, read
+from impasto.media.writing import write
 
 from fakes import picture
 

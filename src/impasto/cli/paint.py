@@ -70,7 +70,8 @@ def paint(
         preview: A picture file to refresh while painting.
         resume: Go on with a painting that was interrupted.
     """
-    from impasto.media.image import check_target, check_writable
+    from impasto.media.files import check_writable
+    from impasto.media.writing import check_target
 
     if not styles:
         raise SettingsError("Expected at least one painting after the photo; give one to take the manner from.")
@@ -141,12 +142,13 @@ class _Session:
             return
         age = time.time() - self.preview.stat().st_mtime if self.preview.exists() else _PREVIEW_SECONDS
         if age >= _PREVIEW_SECONDS or step.done == 1:
-            from impasto.media.image import write
+            from impasto.media.writing import write
 
             write(self.job.painter.finish(step), self.preview, force=True)
 
     def _write(self, step: Step | None) -> None:
-        from impasto.media.image import WITHOUT_METADATA, replacing, write
+        from impasto.media.files import replacing
+        from impasto.media.writing import WITHOUT_METADATA, write
 
         picture = self.job.finish(step)
         settings = self.job.record.output

@@ -40,7 +40,8 @@ def reproduce(
         weights: The encoder's weights, if they were given when it was painted.
         output: Keep the new picture here.
     """
-    from impasto.media.image import check_target, read, write
+    from impasto.media.image import read
+    from impasto.media.writing import check_target, write
     from impasto.recipes.job import prepare
     from impasto.recipes.recipe import preset
 

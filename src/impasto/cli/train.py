@@ -37,7 +37,7 @@ def encoder(
     """
     from impasto.cli.interrupt import stop_between_steps
     from impasto.cli.progress import progress_line
-    from impasto.media.image import check_writable
+    from impasto.media.files import check_writable
     from impasto.training.encoder import load_teacher, train_encoder, write_encoder
 
     settings = settings or EncoderTraining()

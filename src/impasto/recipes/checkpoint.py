@@ -9,7 +9,7 @@ import torch
 
 from impasto.engine.optimize import State
 from impasto.errors import RecordError
-from impasto.media.image import replacing
+from impasto.media.files import replacing
 from impasto.provenance import Record
 
 

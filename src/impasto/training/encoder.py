@@ -222,7 +222,7 @@ def write_encoder(
 
     from safetensors.torch import save_file
 
-    from impasto.media.image import replacing
+    from impasto.media.files import replacing
 
     parts = [split(paths, settings.seed) for paths in find_pictures(folders)]
     fit = Crops([part.training for part in parts], settings.crop_size, seed=settings.seed + 2).draw(64)
