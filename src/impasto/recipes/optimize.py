@@ -122,7 +122,8 @@ class _Canvas:
         """The picture to start from at `scale`."""
         content = self._content(scale)
         if coarser is None:
-            return first_image(self.recipe.start, content, self.styles[0], self.recipe.seed)
+            first = first_image(self.recipe.start, content, self.styles[0], self.recipe.seed)
+            return content.lerp(first, self.recipe.strength)
         detail = 1 - self.recipe.strength * (1 - self.recipe.detail)
         coarse_content = resample(self.content, (coarser.shape[-2], coarser.shape[-1]))
         return enlarge(coarser, content, coarse_content, detail)

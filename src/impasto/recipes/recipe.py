@@ -86,7 +86,7 @@ def balanced() -> Recipe:
 
 def draft() -> Recipe:
     """A first look."""
-    return Recipe(steps=(36, 10, 2))
+    return Recipe(start="color", learning_rate=0.08, steps=(34, 10, 3))
 
 
 def best() -> Recipe:
