@@ -46,7 +46,7 @@ class Recipe(Descent):
     smoothness_weight: float = Field(0.0, ge=0, description="Weight of smoothness.")
     start: Start = Field("content", description="First picture: the photo, noise, or the photo in the style's colours.")
     detail: float = Field(0.8, ge=0, le=1, description="Share of the photo's own detail added at each finer size.")
-    steps: tuple[int, ...] = Field((100, 50, 18), description="Steps at long sides of 128, 256, 512 px; then halved.")
+    steps: tuple[int, ...] = Field((100, 50, 16), description="Steps at long sides of 128, 256, 512 px; then halved.")
     jitter: bool = Field(False, description="Move the picture by a pixel between steps: less grain, but more steps.")
     pyramid: bool = Field(True, description="Paint coarse to fine; otherwise at the full size only.")
     seed: int = Field(0, ge=0, description="Fixes everything that is drawn at random.")
