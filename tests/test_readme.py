@@ -46,7 +46,7 @@ def test_the_three_lines_of_python(save: Any, tmp_path: Path, monkeypatch: pytes
 def test_links_and_the_tree_exist() -> None:
     for link in re.findall(r'src="([^"]+)"', README):
         assert (ROOT / link).is_file(), link
-    (tree,) = [block for block in re.findall(r"```\n(.*?)```", README, re.DOTALL) if "src/impasto/" in block]
+    (tree,) = [block for block in re.findall(r"\n\n```\n(.*?)```", README, re.DOTALL) if "src/impasto/" in block]
     for line in tree.splitlines():
         folder = ROOT / "src" / "impasto" if line.startswith("  ") else ROOT
         for name in re.split(r"\s{3,}", line.strip())[0].split():

@@ -13,6 +13,7 @@ from impasto.cli.progress import progress_line
 from impasto.errors import RecordError
 
 if TYPE_CHECKING:
+    from impasto.media.image import Picture
     from impasto.provenance import Record, Source
 
 
@@ -40,7 +41,6 @@ def reproduce(
         weights: The encoder's weights, if they were given when it was painted.
         output: Keep the new picture here.
     """
-    from impasto.media.image import read
     from impasto.media.writing import check_target, write
     from impasto.recipes.job import prepare
     from impasto.recipes.recipe import preset
@@ -67,21 +67,29 @@ def reproduce(
             progress.update(task, completed=step.done)
             if step.done >= record.done:
                 break
+    again = job.finish(step)
+    if output is not None:
+        write(again, output, quality=record.output.get("quality"), depth=record.output.get("depth"))
+    sys.exit(_compare(target, again, record))
+
+
+def _compare(target: Path, again: Picture, record: Record) -> int:
+    """Write `again` as `target` was written, say how far the two are apart, and return the exit status."""
+    from impasto.media.image import read
+    from impasto.media.writing import write
+
     with tempfile.TemporaryDirectory() as folder:
-        again = Path(folder) / target.name
-        settings = record.output
-        write(job.finish(step), again, quality=settings["quality"], depth=settings["depth"])
-        if output is not None:
-            write(job.finish(step), output, quality=settings["quality"], depth=settings["depth"])
-        if again.read_bytes() == target.read_bytes():
+        path = Path(folder) / target.name
+        write(again, path, quality=record.output.get("quality"), depth=record.output.get("depth"))
+        if path.read_bytes() == target.read_bytes():
             print(f"{target} is reproduced byte for byte.")
-            return
-        difference = (read(again).pixels - read(target).pixels).abs() * 255
+            return 0
+        difference = (read(path).pixels - read(target).pixels).abs() * 255
     if difference.max() == 0:
         print(f"{target} is reproduced pixel for pixel; the file's other contents differ.")
-        return
+        return 0
     print(f"{target} differs: {difference.mean():.3f} of 255 on average, {difference.max():.0f} at most.")
-    sys.exit(1)
+    return 1
 
 
 def _record_of(path: Path) -> tuple[Path, Record]:
@@ -101,7 +109,8 @@ def _record_of(path: Path) -> tuple[Path, Record]:
 def _find(source: Source, folders: list[Path]) -> Path:
     from impasto.weights.files import sha256
 
-    named = [folder / source.name for folder in folders if (folder / source.name).is_file()]
+    name = Path(source.name).name
+    named = [folder / name for folder in folders if (folder / name).is_file()]
     for path in named:
         if sha256(path) == source.sha256:
             return path

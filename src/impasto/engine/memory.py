@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from impasto.encoders.encoder import Architecture
 
-_PICTURES = 120
-_MARGIN = 1.1
+_PICTURES = 150
+_MARGIN = 1.2
 
 
 def bytes_per_pixel(architecture: Architecture, layers: set[str]) -> float:
