@@ -20,7 +20,7 @@ from impasto.encoders.vgg import VGG19
 from measure import Cost, run
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
-PHOTO, STYLE = EXAMPLES / "rocket.jpg", EXAMPLES / "styles" / "swirls.jpg"
+PHOTO, SQUARE, STYLE = EXAMPLES / "rocket.jpg", EXAMPLES / "astronaut.jpg", EXAMPLES / "styles" / "swirls.jpg"
 
 
 def random_vgg19(path: Path) -> None:
@@ -39,14 +39,17 @@ def main(rounds: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         vgg = Path(folder) / "vgg19.safetensors"
         random_vgg19(vgg)
-        paint = ["paint", PHOTO, STYLE, "-o", Path(folder) / "out.png", "--force"]
-        small = [*paint, "--size", "512"]
+        options = [STYLE, "-o", Path(folder) / "out.png", "--force", "--size"]
+        small, square = ["paint", PHOTO, *options, "512"], ["paint", SQUARE, *options, "512"]
         jobs: dict[str, list[object]] = {
             "impasto --help": ["--help"],
             "draft, 512x342": [*small, "--preset", "draft"],
             "balanced, 512x342": small,
             "balanced, 512x342, vgg19": [*small, "--encoder", "vgg19", "--weights", vgg],
-            "balanced, 2048x1366": [*paint, "--size", "2048"],
+            "draft, 512x512": [*square, "--preset", "draft"],
+            "balanced, 512x512": square,
+            "balanced, 2048x1366": ["paint", PHOTO, *options, "2048"],
+            "balanced, 2048x2048": ["paint", SQUARE, *options, "2048"],
         }
         costs: dict[str, list[Cost]] = {name: [] for name in jobs}
         for number in range(rounds):
