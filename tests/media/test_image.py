@@ -191,6 +191,14 @@ def test_a_decompression_bomb_is_refused_by_its_header(tmp_path: Path) -> None:
         read(tmp_path / "bomb.png")
 
 
+@pytest.mark.parametrize("suffix", [".png", ".bmp", ".heic", ".gif"])
+def test_the_limit_of_pixels_holds_for_every_decoder(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"x{suffix}"
+    write(Picture(picture(70, 90)), path)
+    with pytest.raises(PictureError, match=r"90x70.*--max-pixels"):
+        read(path, max_pixels=6000)
+
+
 @pytest.mark.parametrize(("width", "height"), [(1, 1), (20000, 10), (3000, 60)])
 def test_shapes_that_cannot_be_painted(tmp_path: Path, width: int, height: int) -> None:
     Image.new("RGB", (width, height)).save(tmp_path / "x.png")

@@ -109,6 +109,11 @@ def test_flat_pictures_and_narrow_ones_are_refused() -> None:
         list(Painter(narrow, tiny.styles, (1.0,), tiny.recipe, tiny.encoder).paint())
 
 
+def test_no_weights_at_all_are_refused() -> None:
+    with pytest.raises(SettingsError, match="all 0"):
+        list(painter(style_weight=0.0, content_weight=0.0).paint())
+
+
 def test_presets_derive_valid_recipes_and_unknown_names_get_the_nearest(tmp_path: Path) -> None:
     assert all(Recipe.model_validate(make().model_dump()) == make() for make in PRESETS.values())
     assert preset("draft", size=300).size == 300

@@ -69,8 +69,8 @@ def read(path: str | Path, size: int | None = None, *, max_pixels: int = MAX_PIX
     path = Path(path)
     _check_file(path)
     with _reading(path):
-        image = _open(path)
-        _check_header(path, image, max_pixels)
+        image = _open(path, max_pixels)
+        _check_header(path, (image.width, image.height), max_pixels)
         depth: Depth = 16 if image.format in ("ushort", "float") else 8
         profile = _profile(image)
         metadata = bytes(image.get("xmp-data")) if image.get_typeof("xmp-data") else None
@@ -100,8 +100,8 @@ def dimensions(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> tuple[int, 
     path = Path(path)
     _check_file(path)
     with _reading(path):
-        image = _open(path)
-        _check_header(path, image, max_pixels)
+        image = _open(path, max_pixels)
+        _check_header(path, (image.width, image.height), max_pixels)
         turned = image.get_typeof("orientation") != 0 and image.get("orientation") >= 5
     return (image.width, image.height) if turned else (image.height, image.width)
 
@@ -133,14 +133,14 @@ def _reading(path: Path) -> Iterator[None]:
         raise PictureError(f"{path} is damaged and cannot be read whole ({reason}); give an intact picture.") from error
 
 
-def _open(path: Path) -> pyvips.Image:
+def _open(path: Path, max_pixels: int) -> pyvips.Image:
     """The picture with its header read and its pixels to come."""
     import pyvips
 
     with path.open("rb") as file:
         head = file.read(32)
     if head[:2] == b"BM" or _is_heic(head):
-        return _open_with_pillow(path, heic=head[:2] != b"BM")
+        return _open_with_pillow(path, max_pixels, heic=head[:2] != b"BM")
     loader = pyvips.vips_lib.vips_foreign_find_load(os.fsencode(path))
     name = pyvips.ffi.string(loader).decode() if loader != pyvips.ffi.NULL else ""
     operation = next((load for prefix, load in _VIPS_LOADERS.items() if name.startswith(prefix)), None)
@@ -159,7 +159,7 @@ def _is_heic(head: bytes) -> bool:
     return head[4:8] == b"ftyp" and head[8:12] in (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1")
 
 
-def _open_with_pillow(path: Path, *, heic: bool) -> pyvips.Image:
+def _open_with_pillow(path: Path, max_pixels: int, *, heic: bool) -> pyvips.Image:
     import numpy
     import pyvips
     from PIL import Image, ImageOps
@@ -169,13 +169,15 @@ def _open_with_pillow(path: Path, *, heic: bool) -> pyvips.Image:
             import pillow_heif
 
             heif = pillow_heif.open_heif(path, convert_hdr_to_8bit=False)
+            _check_header(path, heif.size, max_pixels)
             array, info = numpy.asarray(heif), heif.info
             deep = array.dtype == numpy.uint16
         else:
             with Image.open(path, formats=["BMP"]) as opened:
-                if opened.width * opened.height > MAX_PIXELS:
-                    raise PictureError(f"{path} has over {MAX_PIXELS:,} pixels; give a smaller picture.")
+                _check_header(path, opened.size, max_pixels)
                 array, info, deep = numpy.asarray(ImageOps.exif_transpose(opened).convert("RGB")), opened.info, False
+    except PictureError:
+        raise
     except (OSError, SyntaxError, ValueError, EOFError) as error:
         raise PictureError(f"{path} is damaged and cannot be read ({error}); give an intact picture.") from error
     image = pyvips.Image.new_from_array(numpy.ascontiguousarray(array))
@@ -186,8 +188,8 @@ def _open_with_pillow(path: Path, *, heic: bool) -> pyvips.Image:
     return image
 
 
-def _check_header(path: Path, image: pyvips.Image, max_pixels: int) -> None:
-    width, height = image.width, image.height
+def _check_header(path: Path, size: tuple[int, int], max_pixels: int) -> None:
+    width, height = size
     if width * height > max_pixels:
         raise PictureError(
             f"{path} has {width}x{height} pixels, more than the limit of {max_pixels:,}; "

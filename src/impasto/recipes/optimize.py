@@ -14,7 +14,7 @@ from impasto.encoders.encoder import Encoder
 from impasto.engine.optimize import Objective, State, Step, enlarge, optimize
 from impasto.engine.scales import SMALLEST_SIDE, Scale, plan_scales
 from impasto.engine.start import first_image
-from impasto.errors import PictureError
+from impasto.errors import PictureError, SettingsError
 from impasto.losses.content import Content
 from impasto.losses.cosine import Cosine
 from impasto.losses.gram import Gram
@@ -59,8 +59,11 @@ class Painter:
 
         Raises:
             PictureError: the photo is too narrow at this size, or a picture is all one colour.
+            SettingsError: nothing has a weight.
             DivergedError: the loss is no longer a finite number.
         """
+        if not self.recipe.style_weight + self.recipe.content_weight + self.recipe.smoothness_weight:
+            raise SettingsError("The weights of style, content and smoothness are all 0; raise one of them.")
         _check_not_flat(self.content, "photo")
         for style in self.styles:
             _check_not_flat(style, "style")
@@ -116,7 +119,6 @@ class _Canvas:
             else style.pixels.to(self.device)
             for style in painter.styles
         ]
-        self.coarse_content: Tensor | None = None
 
     def place(self, scale: Scale, coarser: Tensor | None) -> Tensor:
         """The picture to start from at `scale`."""
@@ -178,6 +180,5 @@ class _Canvas:
 
 
 def _check_not_flat(picture: Picture, what: str) -> None:
-    pixels = picture.pixels if picture.alpha is None else picture.pixels * (picture.alpha > 0)
-    if float(pixels.amax((2, 3)).sub(pixels.amin((2, 3))).max()) < 2 / 255:
+    if float(picture.pixels.amax((2, 3)).sub(picture.pixels.amin((2, 3))).max()) < 2 / 255:
         raise PictureError(f"The {what} is all one colour, so there is nothing to see in it; give another picture.")
