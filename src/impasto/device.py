@@ -50,6 +50,13 @@ def autocast(device: torch.device, *, bfloat16: bool) -> AbstractContextManager[
     return torch.autocast(device.type, torch.bfloat16) if bfloat16 else nullcontext()
 
 
+def exactly(device: torch.device) -> AbstractContextManager[object]:
+    """No bfloat16 inside the block, even within `autocast`."""
+    import torch
+
+    return torch.autocast(device.type, enabled=False)
+
+
 @contextmanager
 def deterministic() -> Iterator[None]:
     """Convolutions give the same bytes every time inside the block."""

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
 
-from impasto.training.settings import EncoderTraining
+from impasto.training.settings import EncoderTraining, InstantTraining
+
+if TYPE_CHECKING:
+    from impasto.training.instant import Report
 
 train = App(name="train", help="Train the models that come with the package, or your own.")
 
@@ -52,4 +57,76 @@ def encoder(
     card = write_encoder(step.encoder, output, loaded, teacher, pictures, settings)
     for layer, share in card["explained_by_linear_head_on_test_crops"].items():  # type: ignore[attr-defined]
         print(f"{layer}  {share:.3f} of the teacher's variance")
+    print(output)
+
+
+@train.command
+def instant(
+    *,
+    photos: Annotated[list[Path], Parameter(negative="")],
+    paintings: Annotated[list[Path], Parameter(negative="")],
+    output: Annotated[Path, Parameter(name=["--output", "-o"])],
+    start: Annotated[Path | None, Parameter(name="--from")] = None,
+    resume: Annotated[bool, Parameter(negative="")] = False,
+    force: Annotated[bool, Parameter(negative="")] = False,
+    settings: Annotated[InstantTraining | None, Parameter(name="*")] = None,
+) -> None:
+    """Train a network for any style on your photos and paintings.
+
+    Ctrl-C keeps a checkpoint in NAME.training, beside the output, and the same command with `--resume` goes on; curves
+    and pictures there are for TensorBoard.
+
+    Examples:
+
+    - `impasto train instant --photos photos --paintings paintings --minutes 60 -o mine.impasto`
+    - `impasto train instant --photos photos --paintings more --from mine.impasto --minutes 20 -o better.impasto`
+
+    Args:
+        photos: Folder, archive (.zip, .tar) or list (.txt, .csv) of photos; repeat it for more.
+        paintings: The same of paintings.
+        output: The .impasto file to write.
+        start: A model to go on from, with new data or settings.
+        resume: Go on with a training that was interrupted.
+        force: Replace files that exist.
+    """
+    from impasto.training.instant import train_instant
+
+    settings = settings or InstantTraining()
+    _check(output, resume=resume, force=force)
+    _follow(train_instant(photos, paintings, output, settings, resume=resume, start=start), output)
+
+
+def _check(output: Path, *, resume: bool, force: bool) -> None:
+    """Say before the work what would prevent its result from being written."""
+    from impasto.collection.card import SUFFIX
+    from impasto.errors import SettingsError
+    from impasto.media.files import check_writable
+    from impasto.training.workshop import Workshop
+
+    if output.suffix != SUFFIX:
+        raise SettingsError(f"Expected a name that ends in {SUFFIX} for the model; got {output}.")
+    check_writable(output, force=force or resume)
+    Workshop(output).check(resume=resume, force=force)
+
+
+def _follow(reports: Iterator[Report], output: Path) -> None:
+    """Show how a training goes, and stop it between steps when asked to."""
+    from impasto.cli.interrupt import stop_between_steps
+    from impasto.cli.progress import progress_line
+
+    with stop_between_steps() as interrupt, progress_line() as progress:
+        task = progress.add_task(output.name, total=1.0, note="")
+        report = None
+        for report in reports:
+            if not report.silent:
+                progress.update(task, completed=report.done, note=report.message)
+            if interrupt.requested:
+                break
+    reports.close()  # type: ignore[attr-defined]
+    if report is None or report.silent:
+        return
+    print(report.message)
+    if interrupt.requested:
+        print(f"Stopped at {report.done:.0%}. The same command with --resume goes on.", file=sys.stderr)
+        sys.exit(130)
     print(output)

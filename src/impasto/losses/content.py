@@ -19,7 +19,7 @@ def instance_normalised(features: Tensor) -> Tensor:
     """
     mean = features.mean((2, 3), keepdim=True)
     deviation = features.std((2, 3), keepdim=True)
-    return (features - mean) / (deviation + 1e-3 * features.detach().std() + 1e-8)
+    return (features - mean) / (deviation + 1e-3 * features.detach().std((1, 2, 3), keepdim=True) + 1e-8)
 
 
 @dataclass(frozen=True)

@@ -38,12 +38,12 @@ class Wasserstein:
 
     def compare(self, statistics: Statistics, target: Statistics) -> Tensor:
         covariance = covariance_of(statistics)
-        means = (statistics["mean"] - target["mean"]).square().sum()
+        means = (statistics["mean"] - target["mean"]).square().sum(1)
         spread = trace(covariance) + trace(target["covariance"]) - 2 * trace_of_root(covariance, target["root"])
         distance = (means + spread).clamp_min(0)
         if self.normalisation == "relative":
-            distance = distance / (trace(target["covariance"]) + target["mean"].square().sum()).clamp_min(1e-12)
-        return (distance + 1e-8).sqrt() if self.root else distance
+            distance = distance / (trace(target["covariance"]) + target["mean"].square().sum(1)).clamp_min(1e-12)
+        return ((distance + 1e-8).sqrt() if self.root else distance).mean()
 
 
 def covariance_of(statistics: Statistics) -> Tensor:
@@ -53,12 +53,12 @@ def covariance_of(statistics: Statistics) -> Tensor:
 
 
 def trace(matrix: Tensor) -> Tensor:
-    """Sum () of the diagonals of (N, C, C)."""
-    return matrix.diagonal(dim1=-2, dim2=-1).sum()
+    """Sum (N,) of the diagonal of (N, C, C)."""
+    return matrix.diagonal(dim1=-2, dim2=-1).sum(-1)
 
 
 def trace_of_root(covariance: Tensor, root: Tensor) -> Tensor:
-    """tr((R Σ R)^½) for symmetric `covariance` Σ and `root` R (N, C, C) on the CPU in float64, differentiable in Σ.
+    """tr((R Σ R)^½) (N,) for symmetric `covariance` Σ and `root` R (N, C, C) on the CPU in float64, differentiable in Σ.
 
     The derivative, ½ R (R Σ R)^-½ R, comes with the value from one eigendecomposition; differentiating through the
     decomposition itself would divide by differences of equal eigenvalues. Small matrices are fastest on the CPU, which
@@ -71,6 +71,6 @@ def trace_of_root(covariance: Tensor, root: Tensor) -> Tensor:
         inverse = roots / (values.clamp_min(0) + floor)
         rv = root @ vectors
         slope = (0.5 * (rv * inverse.unsqueeze(-2)) @ rv.mT).to(covariance)
-        value: Tensor = roots.sum().to(covariance)
-    linear: Tensor = (slope * covariance).sum()
+        value: Tensor = roots.sum(-1).to(covariance)
+    linear: Tensor = (slope * covariance).sum((-2, -1))
     return linear + (value - linear.detach())

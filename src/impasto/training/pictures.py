@@ -1,11 +1,16 @@
-"""Pictures to learn from: found in folders, split once, cut into crops."""
+"""Pictures to learn from: found in folders, archives and lists, split once, cut into crops."""
 
 from __future__ import annotations
 
+import csv
 import random
-from collections.abc import Sequence
+import shutil
+import tarfile
+import zipfile
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO
 
 import torch
 from torch import Tensor
@@ -13,8 +18,13 @@ from torch import Tensor
 from impasto.errors import InputError, PictureError
 from impasto.media.geometry import resample
 from impasto.media.image import read
+from impasto.weights.fetch import cache_folder
+from impasto.weights.files import sha256
 
 _SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".avif", ".heic", ".bmp"}
+_ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz")
+_LARGEST = 3.0
+_CACHE_BYTES = 3 << 30
 
 
 @dataclass(frozen=True)
@@ -26,19 +36,77 @@ class Split:
     test: list[Path]
 
 
-def find_pictures(folders: Sequence[Path]) -> list[list[Path]]:
-    """The pictures below each folder, sorted by name.
+def find_pictures(sources: Sequence[Path]) -> list[list[Path]]:
+    """The pictures of each source: below a folder, in a .zip or .tar, or named in a list; sorted by name.
+
+    A list is a text file with a path in each line, or a .csv with a column `path`; paths are relative to the list's
+    folder or to one above it. An archive is unpacked once, to the cache folder.
 
     Raises:
-        InputError: a folder is missing or holds no picture.
+        InputError: a source is missing or holds no picture.
     """
-    found = []
-    for folder in folders:
-        paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in _SUFFIXES)
-        if not paths:
-            raise InputError(f"There are no pictures below {folder}; give folders of photos or paintings.")
-        found.append(paths)
-    return found
+    return [_pictures_of(source) for source in sources]
+
+
+def _pictures_of(source: Path) -> list[Path]:
+    if source.name.lower().endswith(_ARCHIVES) and source.is_file():
+        source = _unpacked(source)
+    if source.is_file() and source.suffix.lower() in (".txt", ".csv"):
+        paths = _listed(source)
+    else:
+        paths = [path for path in source.rglob("*") if path.suffix.lower() in _SUFFIXES]
+    if not paths:
+        raise InputError(
+            f"There are no pictures in {source}; give a folder of pictures, a .zip or .tar of them, or a list "
+            "(.txt or .csv)."
+        )
+    return sorted(paths)
+
+
+def _listed(source: Path) -> list[Path]:
+    with source.open(newline="") as file:
+        if source.suffix.lower() == ".csv":
+            names = [row.get("path") or "" for row in csv.DictReader(file)]
+        else:
+            names = file.read().splitlines()
+    names = [name.strip() for name in names if name.strip()]
+    roots = [source.parent, *source.absolute().parent.parents]
+    root = next((root for root in roots if names and (root / names[0]).is_file()), source.parent)
+    return [root / name for name in names if Path(name).suffix.lower() in _SUFFIXES]
+
+
+def _unpacked(archive: Path) -> Path:
+    """The folder that holds the pictures of `archive`, whatever names it gives them."""
+    target = cache_folder() / "archives" / sha256(archive)[:16]
+    if target.is_dir():
+        return target
+    partial = target.with_name(target.name + ".partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    try:
+        for number, (name, file) in enumerate(_members(archive)):
+            with (partial / f"{number:07d}{PurePosixPath(name).suffix.lower()}").open("wb") as copy:
+                shutil.copyfileobj(file, copy)
+    except (OSError, zipfile.BadZipFile, tarfile.TarError, EOFError) as error:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise InputError(f"{archive} cannot be unpacked ({error}); give an intact archive, or a folder.") from error
+    return partial.rename(target)
+
+
+def _members(archive: Path) -> Iterator[tuple[str, BinaryIO]]:
+    if archive.suffix.lower() == ".zip":
+        with zipfile.ZipFile(archive) as packed:
+            for name in sorted(packed.namelist()):
+                if PurePosixPath(name).suffix.lower() in _SUFFIXES:
+                    with packed.open(name) as file:
+                        yield name, file  # type: ignore[misc]
+        return
+    with tarfile.open(archive) as tape:
+        for member in sorted(tape.getmembers(), key=lambda member: member.name):
+            if member.isfile() and PurePosixPath(member.name).suffix.lower() in _SUFFIXES:
+                opened = tape.extractfile(member)
+                assert opened is not None
+                yield member.name, opened  # type: ignore[misc]
 
 
 def split(paths: Sequence[Path], seed: int = 0) -> Split:
@@ -50,54 +118,79 @@ def split(paths: Sequence[Path], seed: int = 0) -> Split:
 
 
 class Crops:
-    """Random square crops at random scales, drawn from several folders in turn; a seed fixes them.
+    """Random square crops at random scales, drawn from several sources in turn: crop i depends on seed and i alone.
 
     A share of `disturbed` crops is changed as an optimiser changes pictures: noise, fine or coarse, added to it, or
-    half of another crop mixed in.
+    half of another crop mixed in. Decoded pictures are kept in memory, up to a limit; broken ones are passed over and
+    remembered in `broken`.
     """
 
-    def __init__(self, folders: Sequence[Sequence[Path]], size: int, *, seed: int = 0, disturbed: float = 0.25) -> None:
-        self.folders = [list(paths) for paths in folders]
+    def __init__(self, sources: Sequence[Sequence[Path]], size: int, *, seed: int = 0, disturbed: float = 0.25) -> None:
+        self.sources = [list(paths) for paths in sources]
         self.size = size
+        self.seed = seed
         self.disturbed = disturbed
-        self.random = random.Random(seed)
-        self.generator = torch.Generator().manual_seed(seed)
         self.drawn = 0
-        self.skipped: list[Path] = []
+        self.broken: set[Path] = set()
+        self._decoded: dict[Path, Tensor] = {}
+        self._bytes = 0
 
     def draw(self, count: int) -> Tensor:
         """The next `count` crops (count, 3, size, size), sRGB in [0, 1]."""
-        return torch.cat([self._disturb(self._crop()) for _ in range(count)])
+        self.drawn += count
+        return self.batch(range(self.drawn - count, self.drawn))
 
-    def _crop(self) -> Tensor:
-        paths = self.folders[self.drawn % len(self.folders)]
-        self.drawn += 1
-        while True:
-            path = self.random.choice(paths)
+    def batch(self, indices: Sequence[int]) -> Tensor:
+        """The crops (N, 3, size, size) of these numbers, sRGB in [0, 1].
+
+        Raises:
+            InputError: no picture of a source can be read.
+        """
+        return torch.cat([self._disturb(index, self._crop(index)) for index in indices])
+
+    def _crop(self, index: int, salt: str = "") -> Tensor:
+        chance = random.Random(f"{self.seed} {index} {salt}")
+        picture = self._picture(self.sources[index % len(self.sources)], chance)
+        short = min(picture.shape[-2:])
+        scale = max(self.size, chance.uniform(self.size, max(self.size, short))) / short
+        side = min(short, round(self.size / scale))
+        top, left = (chance.randint(0, length - side) for length in picture.shape[-2:])
+        window = picture[..., top : top + side, left : left + side].float() / 255
+        if chance.random() < 0.5:
+            window = window.flip(3)
+        return resample(window, (self.size, self.size)).clamp(0, 1)
+
+    def _picture(self, paths: Sequence[Path], chance: random.Random) -> Tensor:
+        """A picture (1, 3, H, W) in whole numbers from 0 to 255, large ones shrunk."""
+        for _ in range(100 + len(paths)):
+            path = chance.choice(paths)
+            if path in self._decoded:
+                return self._decoded[path]
+            if path in self.broken:
+                continue
             try:
                 pixels = read(path).pixels
-                break
             except PictureError:
-                self.skipped.append(path)
-                paths.remove(path)
-                if not paths:
-                    raise
-        short = min(pixels.shape[-2:])
-        scale = max(self.size, self.random.uniform(self.size, max(self.size, short))) / short
-        pixels = resample(pixels, (round(pixels.shape[-2] * scale), round(pixels.shape[-1] * scale)))
-        top = self.random.randint(0, pixels.shape[-2] - self.size)
-        left = self.random.randint(0, pixels.shape[-1] - self.size)
-        return pixels[..., top : top + self.size, left : left + self.size].clamp(0, 1)
+                self.broken.add(path)
+                continue
+            shrink = min(1.0, _LARGEST * self.size / min(pixels.shape[-2:]))
+            pixels = resample(pixels, (round(pixels.shape[-2] * shrink), round(pixels.shape[-1] * shrink)))
+            picture = pixels.clamp(0, 1).mul(255).round().byte()
+            if self._bytes + picture.numel() < _CACHE_BYTES:
+                self._bytes += picture.numel()
+                self._decoded[path] = picture
+            return picture
+        raise InputError(f"None of the {len(paths)} pictures beside {paths[0]} can be read; give intact ones.")
 
-    def _disturb(self, crop: Tensor) -> Tensor:
-        kind = self.random.random() / self.disturbed if self.disturbed else 1.0
+    def _disturb(self, index: int, crop: Tensor) -> Tensor:
+        chance = random.Random(f"{self.seed} {index} disturb")
+        kind = chance.random() / self.disturbed if self.disturbed else 1.0
         if kind >= 1:
             return crop
         if kind < 0.3:
-            other = self._crop()
-            return crop.lerp(other, self.random.uniform(0.2, 0.5))
-        coarseness = self.random.choice((1, 1, 2, 4))
-        side = -(-self.size // coarseness)
-        noise = torch.randn(1, 3, side, side, generator=self.generator)
+            return crop.lerp(self._crop(index + 1, "other"), chance.uniform(0.2, 0.5))
+        side = -(-self.size // chance.choice((1, 1, 2, 4)))
+        generator = torch.Generator().manual_seed(chance.getrandbits(32))
+        noise = torch.randn(1, 3, side, side, generator=generator)
         noise = torch.nn.functional.interpolate(noise, size=crop.shape[-2:], mode="bilinear")
-        return (crop + self.random.uniform(0.02, 0.2) * noise).clamp(0, 1)
+        return (crop + chance.uniform(0.02, 0.2) * noise).clamp(0, 1)

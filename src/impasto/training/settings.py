@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import BaseModel, ConfigDict, Field
+
+from impasto.device import DeviceName, Precision
 
 
 class EncoderTraining(BaseModel):
@@ -18,3 +22,48 @@ class EncoderTraining(BaseModel):
     batch: int = Field(8, ge=1, description="Crops of 128 px per step.")
     learning_rate: float = Field(2e-4, gt=0, description="Adam's step at its highest; it rises, then falls to 0.")
     seed: int = Field(0, description="Fixes the split, the crops and the patches.")
+
+
+class Training(BaseModel):
+    """Settings of every training by gradient descent."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    minutes: float | None = Field(None, gt=0, description="Time limit; the learning rate has come to its end by then.")
+    steps: int = Field(20_000, ge=1, description="Steps at most.")
+    batch: int = Field(8, ge=1, description="Crops per step and device.")
+    crop_size: int = Field(128, ge=64, multiple_of=8, description="Side of the crops, in pixels.")
+    accumulate: int = Field(1, ge=1, description="Batches whose gradients are added up for one step.")
+    learning_rate: float = Field(3e-3, gt=0, description="Adam's step at its highest.")
+    schedule: Literal["cosine", "linear", "constant"] = Field("cosine", description="How the learning rate falls.")
+    warm_up: int = Field(100, ge=0, description="Steps in which the learning rate rises from 0.")
+    weight_decay: float = Field(0.0, ge=0, description="Decoupled weight decay (AdamW).")
+    clip: float = Field(1.0, gt=0, description="Largest norm of the gradient.")
+    averaging: float = Field(0.998, ge=0, lt=1, description="Decay of the running average of the weights.")
+    style_weight: float = Field(1.0, ge=0, description="Weight of style.")
+    content_weight: float = Field(0.12, ge=0, description="Weight of content.")
+    smoothness_weight: float = Field(0.0, ge=0, description="Weight of total variation.")
+    validate_every: int = Field(250, ge=1, description="Steps between validations.")
+    patience: int = Field(0, ge=0, description="Validations without improvement before it stops; 0: never.")
+    checkpoint_minutes: float = Field(5.0, gt=0, description="Minutes between checkpoints.")
+    workers: int = Field(1, ge=1, description="Threads that load pictures.")
+    devices: int = Field(1, ge=1, description="Processes that train together (DDP), one per device.")
+    device: DeviceName = Field("auto", description="Where to compute.")
+    precision: Precision = Field("auto", description="bfloat16 where it is faster, or always float32.")
+    seed: int = Field(0, ge=0, description="Fixes the split, the crops, the styles and the first weights.")
+
+    def differences(self, other: Training) -> list[str]:
+        """Settings that differ and without which a training is another."""
+        free = {"minutes", "steps", "patience", "validate_every", "checkpoint_minutes", "workers"}
+        mine, theirs = self.model_dump(), other.model_dump()
+        return [name for name in mine if name not in free and mine[name] != theirs.get(name)]
+
+
+class InstantTraining(Training):
+    """Settings of `impasto train instant`."""
+
+
+class PainterTraining(Training):
+    """Settings of `impasto train painter`."""
+
+    learning_rate: float = Field(1e-3, gt=0, description="Adam's step at its highest.")

@@ -1,0 +1,82 @@
+"""Any content in any style in one pass.
+
+The photo's relu4_1 takes on the mean and covariance of the style's (by optimal transport between Gaussians; Li et al.,
+2017, whiten and colour to the same end), and the photo's relu3_1, stripped of its contrast, joins it one level up. From
+there on every convolution is followed by instance normalisation, scaled and shifted as a small network reads from the
+style's moments (Huang and Belongie, 2017; Ghiasi et al., 2017).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from impasto.models.stages import WHOLE, Canvas, Field, Stage, Style
+
+STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
+
+Description = Mapping[str, Mapping[str, Tensor]]
+
+
+class Instant(nn.Module):
+    """Output network and style reader.
+
+    Args:
+        channels: {layer: channels} of the encoder, for every layer of `STYLE_LAYERS`.
+        widths: channels of the stages: two at relu4_1's resolution, two at relu3_1's, two at half, one at full.
+        reader: width of the style reader.
+    """
+
+    content_layers = ("relu3_1", "relu4_1")
+
+    def __init__(
+        self,
+        channels: Mapping[str, int],
+        widths: Sequence[int] = (128, 96, 96, 64, 48, 48, 16),
+        reader: int = 128,
+    ) -> None:
+        super().__init__()
+        inputs = [channels["relu4_1"], *widths[:-1]]
+        inputs[2] += channels["relu3_1"]
+        self.stages = nn.ModuleList(
+            [Stage(*pair, enlarge=number in (4, 6)) for number, pair in enumerate(zip(inputs, widths))]
+        )
+        self.output = nn.Conv2d(widths[-1], 3, 3)
+        self.reader = nn.Sequential(nn.Linear(2 * sum(channels[layer] for layer in STYLE_LAYERS), reader), nn.SiLU())
+        self.heads = nn.ModuleList([nn.Linear(reader, 2 * width) for width in widths])
+        for head in self.heads:
+            assert isinstance(head, nn.Linear)
+            nn.init.normal_(head.weight, std=0.02)
+            nn.init.zeros_(head.bias)
+
+    def style(self, description: Description) -> Style:
+        """What `forward` needs of N styles: {layer: {"mean" (N, C), "moment" (N, C, C)}} for every style layer."""
+        seen = self.reader(torch.cat([_moments(description[layer]) for layer in STYLE_LAYERS], 1))
+        pairs = [head(seen)[:, :, None, None].chunk(2, 1) for head in self.heads]
+        mean, moment = description["relu4_1"]["mean"], description["relu4_1"]["moment"]
+        covariance = moment - mean.unsqueeze(2) * mean.unsqueeze(1)
+        return Style([1 + scale for scale, _ in pairs], [shift for _, shift in pairs], (mean, covariance))
+
+    def forward(self, content: Mapping[str, Field], style: Style, canvas: Canvas[Field] = WHOLE) -> Field:
+        """The painted picture (N, 3, H, W) in [0, 1].
+
+        Args:
+            content: features of the photo, whose sides are multiples of 8, at relu3_1 and relu4_1.
+            style: of N styles.
+        """
+        assert style.gaussian is not None
+        x = canvas.transported(content["relu4_1"], style.gaussian)
+        for number, (stage, scale, shift) in enumerate(zip(self.stages, style.scales, style.shifts)):
+            if number == 2:
+                x = canvas.join(x, canvas.normalised(content["relu3_1"]))
+            x = canvas.stage(stage, x, scale, shift)
+        return canvas.colours(self.output, x)
+
+
+def _moments(statistics: Mapping[str, Tensor]) -> Tensor:
+    """Mean and deviation of each channel (N, 2C), compressed."""
+    mean, moment = statistics["mean"], statistics["moment"]
+    deviation = (moment.diagonal(dim1=1, dim2=2) - mean.square()).clamp_min(1e-6).sqrt()
+    return torch.cat([mean, deviation], 1).clamp_min(0).add(1e-2).log()

@@ -1,0 +1,156 @@
+"""What the painting networks are built of: convolutions whose result is normalised over the whole picture, then styled.
+
+A network is written once, in the operations of a `Canvas`; a canvas may hold the whole picture or a strip at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+EPSILON = 1e-3
+
+Field = TypeVar("Field")
+
+
+@dataclass(frozen=True)
+class Style:
+    """What the stages need to know of a style: a scale and a shift (N, C, 1, 1) for each of them.
+
+    `gaussian`: mean (N, C) and covariance (N, C, C) of the style's relu4_1, for networks that start from there.
+    """
+
+    scales: Sequence[Tensor]
+    shifts: Sequence[Tensor]
+    gaussian: tuple[Tensor, Tensor] | None = None
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Mean and variance (N, C, 1, 1) of each channel over a whole picture."""
+
+    mean: Tensor
+    variance: Tensor
+
+    @staticmethod
+    def of(x: Tensor) -> Moments:
+        """Those of `x` (N, C, H, W)."""
+        mean = x.mean((2, 3), keepdim=True)
+        return Moments(mean, (x.square().mean((2, 3), keepdim=True) - mean.square()).clamp_min(0))
+
+    def factors(self) -> tuple[Tensor, Tensor]:
+        """(a, b) such that a x + b has mean 0 and variance 1 in each channel that is not almost constant."""
+        a = (self.variance + EPSILON).rsqrt()
+        return a, -self.mean * a
+
+
+class Stage(nn.Module):
+    """A 3x3 convolution with reflected edges; `enlarge` doubles the picture before, `stride` 2 halves it."""
+
+    def __init__(self, channels: int, width: int, *, enlarge: bool = False, stride: int = 1) -> None:
+        super().__init__()
+        self.width, self.enlarge = width, enlarge
+        self.convolution = nn.Conv2d(channels, width, 3, stride=stride, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, width, H, W) of `x` (N, channels, H, W), or of twice or half the size."""
+        return self.convolve(F.pad(doubled(x) if self.enlarge else x, (1, 1, 1, 1), "reflect"))
+
+    def convolve(self, padded: Tensor) -> Tensor:
+        """The same of an input that is already enlarged and padded."""
+        result: Tensor = self.convolution(padded)
+        return result
+
+
+class Canvas(Protocol[Field]):
+    """What a network does with features, whatever holds them."""
+
+    def normalised(self, x: Field) -> Field:
+        """Each channel with mean 0 and variance 1."""
+        ...
+
+    def transported(self, x: Field, gaussian: tuple[Tensor, Tensor]) -> Field:
+        """Moved to a mean and covariance."""
+        ...
+
+    def stage(self, stage: Stage, x: Field, scale: Tensor, shift: Tensor) -> Field:
+        """Convolved, normalised, scaled and shifted, and cut off below 0."""
+        ...
+
+    def add(self, x: Field, y: Field) -> Field:
+        """The sum."""
+        ...
+
+    def join(self, x: Field, detail: Field) -> Field:
+        """`x`, doubled in size, and `detail` in one."""
+        ...
+
+    def colours(self, output: nn.Conv2d, x: Field) -> Field:
+        """RGB in [0, 1] by a last 3x3 convolution."""
+        ...
+
+
+class Whole(Canvas[Tensor]):
+    """Features as tensors (N, C, H, W)."""
+
+    def normalised(self, x: Tensor) -> Tensor:
+        a, b = Moments.of(x).factors()
+        return torch.addcmul(b, x, a)
+
+    def transported(self, x: Tensor, gaussian: tuple[Tensor, Tensor]) -> Tensor:
+        flat = x.flatten(2)
+        mean = flat.mean(2)
+        centred = flat - mean.unsqueeze(2)
+        a, b = transport(mean, centred @ centred.mT / flat.shape[2], gaussian)
+        return (a @ flat + b).view_as(x)
+
+    def stage(self, stage: Stage, x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
+        x = stage(x)
+        return styled(x, Moments.of(x), scale, shift)
+
+    def add(self, x: Tensor, y: Tensor) -> Tensor:
+        return x + y
+
+    def join(self, x: Tensor, detail: Tensor) -> Tensor:
+        return torch.cat([doubled(x), detail], 1)
+
+    def colours(self, output: nn.Conv2d, x: Tensor) -> Tensor:
+        return torch.sigmoid(output(F.pad(x, (1, 1, 1, 1), "reflect")))
+
+
+def doubled(x: Tensor) -> Tensor:
+    """`x` (N, C, H, W) with each pixel as four."""
+    return F.interpolate(x, scale_factor=2.0, mode="nearest")
+
+
+def styled(x: Tensor, moments: Moments, scale: Tensor, shift: Tensor) -> Tensor:
+    """ReLU of `x` (N, C, H, W) normalised by `moments`, times `scale`, plus `shift` (N, C, 1, 1)."""
+    a, b = moments.factors()
+    return F.relu(torch.addcmul(b * scale + shift, x, a * scale), inplace=True)
+
+
+@torch.no_grad()
+def transport(mean: Tensor, covariance: Tensor, gaussian: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+    """(A (N, C, C), b (N, C, 1)) such that A x + b has the mean and covariance of `gaussian`, moved as little as can be.
+
+    Optimal transport from N(μ, Σ): A = Σ^-½ (Σ^½ Σ_t Σ^½)^½ Σ^-½. Directions in which the photo hardly varies are not
+    blown up.
+    """
+    wanted_mean, wanted = gaussian
+    own, target = covariance.cpu().double(), wanted.cpu().double()
+    values, vectors = torch.linalg.eigh(own)
+    floor = 1e-3 * values.mean(1, keepdim=True).clamp_min(1e-9)
+    roots = (values.clamp_min(0) + floor).sqrt().unsqueeze(1)
+    root, inverse = (vectors * roots) @ vectors.mT, (vectors / roots) @ vectors.mT
+    values, vectors = torch.linalg.eigh(root @ target @ root)
+    middle = (vectors * values.clamp_min(0).sqrt().unsqueeze(1)) @ vectors.mT
+    a = (inverse @ middle @ inverse).to(mean)
+    return a, wanted_mean.unsqueeze(2) - a @ mean.unsqueeze(2)
+
+
+WHOLE = Whole()

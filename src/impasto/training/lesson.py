@@ -1,0 +1,142 @@
+"""What a painting network learns: to give crops the statistics of styles and leave their shapes."""
+
+from __future__ import annotations
+
+import random
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from impasto.device import exactly
+from impasto.encoders.encoder import Encoder
+from impasto.losses.content import Content
+from impasto.losses.smoothness import TotalVariation
+from impasto.losses.terms import Targets
+from impasto.losses.wasserstein import Wasserstein
+from impasto.models.instant import STYLE_LAYERS
+from impasto.training.settings import Training
+
+STYLE = Wasserstein(root=True)
+CONTENT = Content("instance")
+SMOOTHNESS = TotalVariation("l1")
+CONTENT_LAYERS = ("relu3_4", "relu4_2")
+_SHEET = 8
+_MIXED = 0.25
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which styles each of N crops is to take: `styles` (N, 2) and the share of the second, `mixture` (N,)."""
+
+    styles: Tensor
+    mixture: Tensor
+
+    @staticmethod
+    def draw(indices: Sequence[int], count: int, seed: int) -> Choice:
+        """For crops of these numbers, among `count` styles; some crops mix two."""
+        styles, mixture = [], []
+        for index in indices:
+            chance = random.Random(f"{seed} {index} style")
+            styles.append([chance.randrange(count), chance.randrange(count)])
+            mixture.append(chance.random() if chance.random() < _MIXED else 0.0)
+        return Choice(torch.tensor(styles), torch.tensor(mixture))
+
+    def of(self, book: Targets) -> Targets:
+        """The statistics (N, ...) that are to be reached."""
+        return {
+            layer: {name: self.mix(statistics) for name, statistics in named.items()} for layer, named in book.items()
+        }
+
+    def mix(self, rows: Tensor) -> Tensor:
+        """(N, ...) of one row (M, ...) per style."""
+        first, second = rows[self.styles[:, 0].to(rows.device)], rows[self.styles[:, 1].to(rows.device)]
+        return first.lerp(second, self.mixture.to(rows.device).view(-1, *[1] * (rows.dim() - 1)))
+
+
+class Lesson(nn.Module):
+    """A network, the frozen encoder that judges it, and a book of styles to be learned.
+
+    Args:
+        network: what learns.
+        encoder: what sees.
+        book: {layer: statistics of M styles (M, ...)} for training.
+        validation: crops (V, 3, S, S) that are not learned from, with the book and the choice of their styles.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        encoder: Encoder,
+        book: Targets,
+        validation: tuple[Tensor, Targets, Choice],
+        settings: Training,
+    ) -> None:
+        super().__init__()
+        self.network, self.encoder, self.settings = network, encoder, settings
+        self.book, self.validation = book, validation
+
+    @property
+    @abstractmethod
+    def content_layers(self) -> Sequence[str]:
+        """What the network sees of the photo."""
+
+    @abstractmethod
+    def paint(self, network: nn.Module, seen: Mapping[str, Tensor], styles: Targets, choice: Choice) -> Tensor:
+        """Pictures (N, 3, S, S) by `network`."""
+
+    def forward(self, crops: Tensor, indices: Sequence[int]) -> tuple[Tensor, dict[str, Tensor]]:
+        """The loss () of painting crops (N, 3, S, S), and its parts."""
+        count = len(next(iter(self.book[STYLE_LAYERS[0]].values())))
+        choice = Choice.draw(indices, count, self.settings.seed)
+        _, loss, parts = self._judged(self.network, crops, choice.of(self.book), choice)
+        return loss, parts
+
+    @torch.no_grad()
+    def validate(self, network: nn.Module) -> dict[str, float]:
+        """Mean losses of `network` on the crops kept for that; `total` is what should fall."""
+        crops, book, choice = self.validation
+        sums: dict[str, float] = {}
+        for rows in torch.arange(len(crops)).split(self.settings.batch):
+            chosen = Choice(choice.styles[rows], choice.mixture[rows])
+            _, loss, parts = self._judged(network, crops[rows.to(crops.device)], chosen.of(book), chosen)
+            for name, value in {**parts, "total": loss}.items():
+                sums[name] = sums.get(name, 0.0) + float(value) * len(rows) / len(crops)
+        return sums
+
+    @torch.no_grad()
+    def sheet(self, network: nn.Module) -> Tensor:
+        """Some of those crops above their paintings: (3, 2S, 8S)."""
+        crops, book, choice = self.validation
+        crops, chosen = crops[:_SHEET], Choice(choice.styles[:_SHEET], choice.mixture[:_SHEET])
+        painted, _, _ = self._judged(network, crops, chosen.of(book), chosen)
+        return torch.cat([torch.cat([*row], 2) for row in (crops, painted.float())], 1).cpu()
+
+    def _judged(
+        self, network: nn.Module, crops: Tensor, styles: Targets, choice: Choice
+    ) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
+        crops = crops.contiguous(memory_format=torch.channels_last)
+        with torch.no_grad():
+            seen = self.encoder(crops, {*self.content_layers, *CONTENT_LAYERS})
+        painted = self.paint(network, seen, styles, choice)
+        features = self.encoder(painted, {*STYLE_LAYERS, *CONTENT_LAYERS})
+        with exactly(crops.device):
+            style = sum(
+                STYLE.compare(STYLE.describe(features[layer].float()), STYLE.prepare(styles[layer]))
+                for layer in STYLE_LAYERS
+            )
+            content = sum(
+                CONTENT.compare(CONTENT.describe(features[layer].float()), CONTENT.describe(seen[layer].float()))
+                for layer in CONTENT_LAYERS
+            )
+            assert isinstance(style, Tensor)
+            assert isinstance(content, Tensor)
+            style, content = style / len(STYLE_LAYERS), content / len(CONTENT_LAYERS)
+            smoothness = SMOOTHNESS.compare(SMOOTHNESS.describe(painted.float()), {})
+            weights = self.settings
+            loss = weights.style_weight * style + weights.content_weight * content
+            if weights.smoothness_weight:
+                loss = loss + weights.smoothness_weight * smoothness
+        return painted, loss, {"style": style.detach(), "content": content.detach(), "smoothness": smoothness.detach()}

@@ -1,0 +1,223 @@
+"""The loop of every training by gradient descent: an iterator of what has happened."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator
+from copy import deepcopy
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from impasto.device import bfloat16_pays, choose_device
+from impasto.errors import DivergedError
+from impasto.training.lesson import Lesson
+from impasto.training.loading import Loader
+from impasto.training.pictures import Crops
+from impasto.training.settings import Training
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
+_REMEMBERED = 50
+
+State = dict[str, Any]
+
+
+@dataclass
+class Progress:
+    """What has happened by the end of a step; losses are means over the last steps."""
+
+    step: int
+    done: float
+    seconds: float
+    learning_rate: float
+    losses: dict[str, float]
+    samples_per_second: float
+    waited: float
+    validation: dict[str, float] | None
+    best: float
+    session: _Session = field(repr=False)
+
+    def state(self) -> State:
+        """All that is needed to go on from here, bit for bit."""
+        return self.session.state()
+
+    def network(self) -> dict[str, Tensor]:
+        """The best weights so far: averaged, as of the best validation, or of now if there was none."""
+        return self.session.result()
+
+    def sheet(self) -> Tensor:
+        """A picture (3, H, W) of some results."""
+        return self.session.lesson.sheet(self.session.average)
+
+
+def launch(settings: Training) -> Fabric:
+    """The processes of a training: this one, or one per device.
+
+    Raises:
+        SettingsError: the device is not there.
+    """
+    from lightning_fabric import Fabric
+
+    device = choose_device(settings.device)
+    wants_bfloat16 = settings.precision == "bfloat16" or (settings.precision == "auto" and bfloat16_pays(device))
+    fabric = Fabric(
+        accelerator=device.type,
+        devices=settings.devices,
+        strategy="ddp" if settings.devices > 1 else "auto",
+        precision="bf16-mixed" if wants_bfloat16 else "32-true",
+    )
+    fabric.launch()
+    return fabric
+
+
+def learn(
+    lesson: Lesson, crops: Crops, settings: Training, fabric: Fabric, resume: State | None = None
+) -> Iterator[Progress]:
+    """Train `lesson.network`, yielding after every step.
+
+    Raises:
+        DivergedError: the loss is no longer a finite number.
+        InputError: no picture can be read.
+    """
+    session = _Session(lesson, settings, fabric)
+    if resume:
+        session.load(resume)
+    loader = Loader(crops, settings.batch, settings.workers, fabric.global_rank, fabric.world_size)
+    batches = loader.batches(session.step * settings.accumulate)
+    try:
+        while not session.finished():
+            yield session.advance(batches)
+    finally:
+        batches.close()  # type: ignore[attr-defined]
+
+
+class _Session:
+    """Everything that changes while a network learns."""
+
+    def __init__(self, lesson: Lesson, settings: Training, fabric: Fabric) -> None:
+        self.lesson, self.settings, self.fabric = lesson, settings, fabric
+        self.average = deepcopy(lesson.network).eval().requires_grad_(False).to(fabric.device)
+        trained = [parameter for parameter in lesson.network.parameters() if parameter.requires_grad]
+        self.optimizer = torch.optim.AdamW(
+            trained, settings.learning_rate, betas=(0.9, 0.99), weight_decay=settings.weight_decay
+        )
+        self.module, self.stepper = fabric.setup(lesson, self.optimizer)
+        self.step, self.stale, self.spent = 0, 0, 0.0
+        self.best: tuple[float, dict[str, Tensor]] | None = None
+        self.recent: list[dict[str, float]] = []
+
+    def finished(self) -> bool:
+        """Whether steps, time or patience have run out."""
+        patience = self.settings.patience
+        return self.done() >= 1 or bool(patience and self.stale >= patience)
+
+    def done(self) -> float:
+        """The share of the steps or of the time that is over, whichever is more; the same in all processes."""
+        share = self.step / self.settings.steps
+        if self.settings.minutes is not None:
+            share = max(share, self.spent / (60 * self.settings.minutes))
+        if self.fabric.world_size > 1:
+            share = float(self.fabric.broadcast(share))
+        return min(1.0, share)
+
+    def advance(self, batches: Iterator[tuple[range, Tensor]]) -> Progress:
+        """One step of the optimiser."""
+        began, waited = time.monotonic(), 0.0
+        done = self.done()
+        rate = learning_rate(self.settings, self.step, done)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        total: dict[str, float] = {}
+        for part in range(self.settings.accumulate):
+            asked = time.monotonic()
+            indices, crops = next(batches)
+            waited += time.monotonic() - asked
+            last = part == self.settings.accumulate - 1
+            with self.fabric.no_backward_sync(self.module, enabled=not last and self.fabric.world_size > 1):
+                loss, parts = self.module(crops.to(self.fabric.device, non_blocking=True), indices)
+                self.fabric.backward(loss / self.settings.accumulate)
+            for name, value in {**parts, "total": loss.detach()}.items():
+                total[name] = total.get(name, 0.0) + float(value) / self.settings.accumulate
+        if not math.isfinite(total["total"]):
+            raise DivergedError(
+                f"The loss became {total['total']} at step {self.step + 1}; lower --learning-rate (now "
+                f"{self.settings.learning_rate:g}) or --clip, and go on from the last checkpoint with --resume."
+            )
+        self.fabric.clip_gradients(self.module, self.stepper, max_norm=self.settings.clip, error_if_nonfinite=False)
+        self.stepper.step()
+        self.stepper.zero_grad()
+        self.step += 1
+        self._remember(total)
+        validation = self._validate() if self.step % self.settings.validate_every == 0 else None
+        elapsed = time.monotonic() - began
+        self.spent += elapsed
+        return Progress(
+            step=self.step,
+            done=self.done(),
+            seconds=self.spent,
+            learning_rate=rate,
+            losses={name: sum(past[name] for past in self.recent) / len(self.recent) for name in total},
+            samples_per_second=self.settings.batch * self.settings.accumulate * self.fabric.world_size / elapsed,
+            waited=waited / elapsed,
+            validation=validation,
+            best=self.best[0] if self.best else math.inf,
+            session=self,
+        )
+
+    @torch.no_grad()
+    def _remember(self, losses: dict[str, float]) -> None:
+        self.recent = [*self.recent[1 - _REMEMBERED :], losses]
+        decay = min(self.settings.averaging, self.step / (10 + self.step))
+        for mean, now in zip(self.average.parameters(), self.lesson.network.parameters()):
+            mean.lerp_(now, 1 - decay)
+
+    def _validate(self) -> dict[str, float]:
+        losses = self.lesson.validate(self.average)
+        self.stale += 1
+        if self.best is None or losses["total"] < self.best[0]:
+            self.best, self.stale = (losses["total"], _copied(self.average)), 0
+        return losses
+
+    def result(self) -> dict[str, Tensor]:
+        """The best weights so far."""
+        return self.best[1] if self.best else _copied(self.average)
+
+    def state(self) -> State:
+        """Everything that `load` needs."""
+        return {
+            "settings": self.settings.model_dump_json(),
+            "network": _copied(self.lesson.network),
+            "average": _copied(self.average),
+            "optimizer": self.optimizer.state_dict(),
+            "random": torch.get_rng_state(),
+            "step": self.step,
+            "stale": self.stale,
+            "spent": self.spent,
+            "best": self.best,
+            "recent": self.recent,
+        }
+
+    def load(self, state: State) -> None:
+        """Go back to a `state`."""
+        self.lesson.network.load_state_dict(state["network"])
+        self.average.load_state_dict(state["average"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        torch.set_rng_state(state["random"])
+        self.step, self.stale, self.spent = state["step"], state["stale"], state["spent"]
+        self.best, self.recent = state["best"], state["recent"]
+
+
+def learning_rate(settings: Training, step: int, done: float) -> float:
+    """Adam's step: up during the warm-up, then down with the share of the training that is `done`."""
+    rising = min(1.0, (step + 1) / max(1, settings.warm_up))
+    falling = {"cosine": 0.5 + 0.5 * math.cos(math.pi * done), "linear": 1 - done, "constant": 1.0}[settings.schedule]
+    return settings.learning_rate * rising * falling
+
+
+def _copied(network: nn.Module) -> dict[str, Tensor]:
+    return {key: value.detach().cpu().clone() for key, value in network.state_dict().items()}

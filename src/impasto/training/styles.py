@@ -1,0 +1,62 @@
+"""The styles that a network learns from: described once, before the first step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from impasto.encoders.encoder import Encoder
+from impasto.errors import InputError, PictureError
+from impasto.losses.terms import Targets
+from impasto.media.geometry import resample
+from impasto.media.image import dimensions, read
+from impasto.models.instant import STYLE_LAYERS
+from impasto.training.lesson import STYLE
+
+_LONGEST = 512
+
+
+@torch.no_grad()
+def describe_style(encoder: Encoder, picture: Tensor, scale: float = 1.0) -> Targets:
+    """{layer: statistics (1, ...)} of `picture` (1, 3, H, W), at `scale` times its size."""
+    size = round(picture.shape[-2] * scale), round(picture.shape[-1] * scale)
+    sized = resample(picture, size).clamp(0, 1).contiguous(memory_format=torch.channels_last)
+    return {layer: STYLE.describe(features) for layer, features in encoder(sized, STYLE_LAYERS).items()}
+
+
+def describe_styles(
+    encoder: Encoder, paths: Sequence[Path], scales: Sequence[float], broken: set[Path]
+) -> Iterator[tuple[float, Targets]]:
+    """(share done, statistics (1, ...)) for each readable picture at each scale; broken ones are put into `broken`.
+
+    Pictures are seen at a long side of 512 px at most, times the scale.
+
+    Raises:
+        InputError: none can be read.
+    """
+    for number, path in enumerate(paths):
+        try:
+            picture = read(path, min(_LONGEST, max(dimensions(path)))).pixels
+        except PictureError:
+            broken.add(path)
+            if len(broken) == len(paths):
+                raise InputError(f"None of the {len(paths)} styles can be read, {path} among them.") from None
+            continue
+        for scale in scales:
+            yield (number + 1) / len(paths), describe_style(encoder, picture.to(device_of(encoder)), scale)
+
+
+def bind(descriptions: Sequence[Targets]) -> Targets:
+    """One book of M styles: {layer: statistics (M, ...)}."""
+    return {
+        layer: {name: torch.cat([description[layer][name] for description in descriptions]) for name in statistics}
+        for layer, statistics in descriptions[0].items()
+    }
+
+
+def device_of(encoder: Encoder) -> torch.device:
+    """Where the encoder is."""
+    return next(encoder.parameters()).device

@@ -1,0 +1,122 @@
+"""The folder of a training: its checkpoint, and its curves and pictures for TensorBoard."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+
+from impasto.errors import RecordError, SettingsError
+from impasto.media.files import replacing
+from impasto.training.lesson import Lesson
+from impasto.training.loop import Progress, State, learn
+from impasto.training.pictures import Crops
+from impasto.training.settings import Training
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+    from torch.utils.tensorboard import SummaryWriter
+
+_LOG_EVERY = 10
+
+
+class Workshop:
+    """`NAME.training` beside the model that is to come, which outlives interrupts and is reused by `--resume`."""
+
+    def __init__(self, output: Path) -> None:
+        self.folder = output.with_name(output.stem + ".training")
+        self.checkpoint = self.folder / "checkpoint.pt"
+
+    def check(self, *, resume: bool, force: bool) -> None:
+        """Refuse to overwrite a training that could be resumed, or to resume one that is not there.
+
+        Raises:
+            RecordError: there is no checkpoint to resume.
+            SettingsError: there is one, and neither `resume` nor `force` was asked for.
+        """
+        if resume and not self.checkpoint.is_file():
+            raise RecordError(f"There is no training to resume in {self.folder}; run without --resume.")
+        if self.checkpoint.is_file() and not resume and not force:
+            raise SettingsError(f"{self.folder} holds an earlier training; go on with --resume, or replace it with --force.")
+
+    def load(self, settings: Training) -> State:
+        """The checkpoint.
+
+        Raises:
+            RecordError: it is damaged, or belongs to other settings; the message says which.
+        """
+        try:
+            state: State = torch.load(self.checkpoint, weights_only=True)
+            before = type(settings).model_validate_json(state["settings"])
+        except Exception as error:
+            raise RecordError(
+                f"{self.checkpoint} is damaged ({type(error).__name__}); remove it and run without --resume."
+            ) from error
+        differing = settings.differences(before)
+        if differing:
+            raise RecordError(
+                f"{self.folder} was trained with other settings ({', '.join(differing)}); give the same again, or start "
+                "anew with --from."
+            )
+        return state
+
+    def train(
+        self, lesson: Lesson, crops: Crops, settings: Training, fabric: Fabric, resume: State | None
+    ) -> Iterator[Progress]:
+        """`learn`, with a checkpoint every few minutes and when the loop is left, whatever for but a diverged loss."""
+        leader = fabric.is_global_zero
+        if leader:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        journal = self._journal(purge=resume["step"] if resume else 0) if leader else None
+        progress, saved = None, time.monotonic()
+        steps = learn(lesson, crops, settings, fabric, resume)
+        try:
+            for progress in steps:
+                if journal:
+                    _write(journal, progress)
+                if leader and time.monotonic() - saved > 60 * settings.checkpoint_minutes:
+                    self.save(progress)
+                    saved = time.monotonic()
+                yield progress
+        except GeneratorExit:
+            if leader and progress:
+                self.save(progress)
+            raise
+        finally:
+            steps.close()  # type: ignore[attr-defined]
+            if journal:
+                journal.close()
+        if leader and progress:
+            self.save(progress)
+
+    def save(self, progress: Progress) -> None:
+        """Write the checkpoint.
+
+        Raises:
+            OutputError: it cannot be written; the one before is left as it was.
+        """
+        with replacing(self.checkpoint) as temporary:
+            torch.save(progress.state(), temporary)
+
+    def _journal(self, purge: int) -> SummaryWriter:
+        from torch.utils.tensorboard import SummaryWriter
+
+        return SummaryWriter(str(self.folder), purge_step=purge)
+
+
+def _write(journal: SummaryWriter, progress: Progress) -> None:
+    if progress.step % _LOG_EVERY == 0:
+        for name, value in progress.losses.items():
+            journal.add_scalar(f"training/{name}", value, progress.step)
+        journal.add_scalar("learning_rate", progress.learning_rate, progress.step)
+        journal.add_scalar("samples_per_second", progress.samples_per_second, progress.step)
+    if progress.validation:
+        for name, value in progress.validation.items():
+            journal.add_scalar(f"validation/{name}", value, progress.step)
+        if math.isfinite(progress.best):
+            journal.add_scalar("validation/best", progress.best, progress.step)
+        journal.add_image("validation", progress.sheet(), progress.step)
