@@ -34,6 +34,7 @@ class Source(BaseModel):
 class Record(BaseModel):
     """What made a picture: inputs, settings, seed, weights, versions; `done` is the share of the work that was done.
 
+    `model` is the network that painted it in one pass, and `names` are the styles that it had learned, if it had.
     No time, no folder, no person.
     """
 
@@ -45,6 +46,8 @@ class Record(BaseModel):
     blend: tuple[float, ...]
     recipe: dict[str, Any]
     encoder: Source
+    model: Source | None = None
+    names: tuple[str, ...] = ()
     output: dict[str, Any] = {}
     done: float = 0.0
     versions: dict[str, str]

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
 
-from impasto.training.settings import EncoderTraining, InstantTraining
+from impasto.training.settings import EncoderTraining, InstantTraining, PainterTraining
 
 if TYPE_CHECKING:
-    from impasto.training.instant import Report
+    from impasto.training.course import Report
 
 train = App(name="train", help="Train the models that come with the package, or your own.")
 
@@ -94,6 +94,44 @@ def instant(
     settings = settings or InstantTraining()
     _check(output, resume=resume, force=force)
     _follow(train_instant(photos, paintings, output, settings, resume=resume, start=start), output)
+
+
+@train.command
+def painter(
+    *,
+    style: Annotated[list[Path], Parameter(negative="")],
+    output: Annotated[Path, Parameter(name=["--output", "-o"])],
+    photos: Annotated[list[Path] | None, Parameter(negative="")] = None,
+    start: Annotated[str, Parameter(name="--from")] = "looks",
+    resume: Annotated[bool, Parameter(negative="")] = False,
+    force: Annotated[bool, Parameter(negative="")] = False,
+    settings: Annotated[PainterTraining | None, Parameter(name="*")] = None,
+) -> None:
+    """Train a small, fast network for one style, or for several and all mixtures of them.
+
+    Ctrl-C keeps a checkpoint in NAME.training, beside the output, and the same command with `--resume` goes on; curves
+    and pictures there are for TensorBoard.
+
+    Examples:
+
+    - `impasto train painter --style starry.jpg --minutes 20 -o starry.impasto`
+    - `impasto train painter --style a.jpg --style b.jpg --photos holidays --minutes 60 -o mine.impasto`
+
+    Args:
+        style: A painting; repeat it, and one network learns them all.
+        output: The .impasto file to write.
+        photos: Folder, archive (.zip, .tar) or list (.txt, .csv) of photos to learn on; a few come with the package.
+        start: A painter to go on from, a file or a name on the shelf; `none` starts from nothing.
+        resume: Go on with a training that was interrupted.
+        force: Replace files that exist.
+    """
+    from impasto.collection.shelf import find
+    from impasto.training.painter import train_painter
+
+    settings = settings or PainterTraining()
+    _check(output, resume=resume, force=force)
+    begin = None if start == "none" else find(start)
+    _follow(train_painter(style, output, settings, photos=photos or (), resume=resume, start=begin), output)
 
 
 def _check(output: Path, *, resume: bool, force: bool) -> None:

@@ -58,7 +58,7 @@ def trace(matrix: Tensor) -> Tensor:
 
 
 def trace_of_root(covariance: Tensor, root: Tensor) -> Tensor:
-    """tr((R Σ R)^½) (N,) for symmetric `covariance` Σ and `root` R (N, C, C) on the CPU in float64, differentiable in Σ.
+    """tr((R Σ R)^½) (N,) for symmetric `covariance` Σ and `root` R (N, C, C; float64, on the CPU), differentiable in Σ.
 
     The derivative, ½ R (R Σ R)^-½ R, comes with the value from one eigendecomposition; differentiating through the
     decomposition itself would divide by differences of equal eigenvalues. Small matrices are fastest on the CPU, which

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
-from impasto.models.stages import WHOLE, Canvas, Field, Stage, Style
+from impasto.models.stages import WHOLE, Canvas, Field, Stage, Style, steps_of
 
 STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
 
@@ -59,19 +59,23 @@ class Instant(nn.Module):
         covariance = moment - mean.unsqueeze(2) * mean.unsqueeze(1)
         return Style([1 + scale for scale, _ in pairs], [shift for _, shift in pairs], (mean, covariance))
 
-    def forward(self, content: Mapping[str, Field], style: Style, canvas: Canvas[Field] = WHOLE) -> Field:
+    def forward(self, content: Mapping[str, Tensor], style: Style) -> Tensor:
         """The painted picture (N, 3, H, W) in [0, 1].
 
         Args:
             content: features of the photo, whose sides are multiples of 8, at relu3_1 and relu4_1.
             style: of N styles.
         """
+        return self.draw(content, style, WHOLE)
+
+    def draw(self, content: Mapping[str, Field], style: Style, canvas: Canvas[Field]) -> Field:
+        """The same, on any canvas."""
         assert style.gaussian is not None
         x = canvas.transported(content["relu4_1"], style.gaussian)
-        for number, (stage, scale, shift) in enumerate(zip(self.stages, style.scales, style.shifts)):
+        for number, step in enumerate(steps_of(self.stages, style)):
             if number == 2:
                 x = canvas.join(x, canvas.normalised(content["relu3_1"]))
-            x = canvas.stage(stage, x, scale, shift)
+            x = canvas.stage(x, *step)
         return canvas.colours(self.output, x)
 
 

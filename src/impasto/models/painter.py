@@ -1,7 +1,7 @@
 """One style, or several and all between them, in one pass (Johnson et al., 2016; Dumoulin et al., 2017).
 
-It starts from the encoder's relu3_1, stripped of each channel's contrast, so that it need not learn to see; what is left
-to learn is to paint.
+It starts from the encoder's relu3_1, stripped of each channel's contrast, so that it need not learn to see, but only to
+paint.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
-from impasto.models.stages import WHOLE, Canvas, Field, Stage, Style
+from impasto.models.stages import WHOLE, Canvas, Field, Stage, Style, steps_of
 
 
 class Painter(nn.Module):
@@ -30,6 +30,11 @@ class Painter(nn.Module):
         self, channels: Mapping[str, int], styles: int, widths: Sequence[int] = (64, 64, 32, 16), blocks: int = 3
     ) -> None:
         super().__init__()
+        if not 0 <= blocks <= 32:
+            raise ValueError(f"{blocks} blocks")
+        self.styles: int = styles
+        self.widths: tuple[int, ...] = tuple(widths)
+        self.blocks: int = blocks
         detail = channels["relu3_1"]
         deep, quarter, half, full = widths
         stages = [
@@ -49,26 +54,24 @@ class Painter(nn.Module):
         scales = [(weights @ rows)[:, :, None, None] for rows in self.scales]
         return Style(scales, [(weights @ rows)[:, :, None, None] for rows in self.shifts])
 
-    def forward(self, content: Mapping[str, Field], style: Style, canvas: Canvas[Field] = WHOLE) -> Field:
+    def forward(self, content: Mapping[str, Tensor], style: Style) -> Tensor:
         """The painted picture (N, 3, H, W) in [0, 1].
 
         Args:
             content: features of the photo, whose sides are multiples of 8, at relu3_1.
             style: of N mixtures.
         """
-        steps = list(zip(self.stages, style.scales, style.shifts))
+        return self.draw(content, style, WHOLE)
+
+    def draw(self, content: Mapping[str, Field], style: Style, canvas: Canvas[Field]) -> Field:
+        """The same, on any canvas."""
+        steps = steps_of(self.stages, style)
         detail = canvas.normalised(content["relu3_1"])
-        x = canvas.stage(*_at(steps, 0, detail))
+        x = canvas.stage(detail, *steps[0])
         for number in range(1, len(steps) - 3, 2):
-            inner = canvas.stage(*_at(steps, number, x))
-            x = canvas.add(x, canvas.stage(*_at(steps, number + 1, inner)))
+            inner = canvas.stage(x, *steps[number])
+            x = canvas.add(x, canvas.stage(inner, *steps[number + 1]))
         x = canvas.join(x, detail)
-        for number in range(len(steps) - 3, len(steps)):
-            x = canvas.stage(*_at(steps, number, x))
+        for step in steps[-3:]:
+            x = canvas.stage(x, *step)
         return canvas.colours(self.output, x)
-
-
-def _at(steps: Sequence[tuple[nn.Module, Tensor, Tensor]], number: int, x: Field) -> tuple[Stage, Field, Tensor, Tensor]:
-    stage, scale, shift = steps[number]
-    assert isinstance(stage, Stage)
-    return stage, x, scale, shift

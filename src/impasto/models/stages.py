@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from typing import Protocol, TypeVar, cast
 
 import torch
 import torch.nn.functional as F
@@ -78,7 +78,7 @@ class Canvas(Protocol[Field]):
         """Moved to a mean and covariance."""
         ...
 
-    def stage(self, stage: Stage, x: Field, scale: Tensor, shift: Tensor) -> Field:
+    def stage(self, x: Field, stage: Stage, scale: Tensor, shift: Tensor) -> Field:
         """Convolved, normalised, scaled and shifted, and cut off below 0."""
         ...
 
@@ -109,7 +109,7 @@ class Whole(Canvas[Tensor]):
         a, b = transport(mean, centred @ centred.mT / flat.shape[2], gaussian)
         return (a @ flat + b).view_as(x)
 
-    def stage(self, stage: Stage, x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
+    def stage(self, x: Tensor, stage: Stage, scale: Tensor, shift: Tensor) -> Tensor:
         x = stage(x)
         return styled(x, Moments.of(x), scale, shift)
 
@@ -136,10 +136,10 @@ def styled(x: Tensor, moments: Moments, scale: Tensor, shift: Tensor) -> Tensor:
 
 @torch.no_grad()
 def transport(mean: Tensor, covariance: Tensor, gaussian: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
-    """(A (N, C, C), b (N, C, 1)) such that A x + b has the mean and covariance of `gaussian`, moved as little as can be.
+    """(A (N, C, C), b (N, C, 1)) such that A x + b has the mean and covariance of `gaussian`.
 
-    Optimal transport from N(μ, Σ): A = Σ^-½ (Σ^½ Σ_t Σ^½)^½ Σ^-½. Directions in which the photo hardly varies are not
-    blown up.
+    Optimal transport from N(μ, Σ), the least that moves it there: A = Σ^-½ (Σ^½ Σ_t Σ^½)^½ Σ^-½. Directions in which
+    the photo hardly varies are not blown up.
     """
     wanted_mean, wanted = gaussian
     own, target = covariance.cpu().double(), wanted.cpu().double()
@@ -151,6 +151,11 @@ def transport(mean: Tensor, covariance: Tensor, gaussian: tuple[Tensor, Tensor])
     middle = (vectors * values.clamp_min(0).sqrt().unsqueeze(1)) @ vectors.mT
     a = (inverse @ middle @ inverse).to(mean)
     return a, wanted_mean.unsqueeze(2) - a @ mean.unsqueeze(2)
+
+
+def steps_of(stages: nn.ModuleList, style: Style) -> list[tuple[Stage, Tensor, Tensor]]:
+    """(stage, scale, shift) of each stage."""
+    return [(cast(Stage, stage), scale, shift) for stage, scale, shift in zip(stages, style.scales, style.shifts)]
 
 
 WHOLE = Whole()

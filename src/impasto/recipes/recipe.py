@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from impasto.controls.color import Color
 from impasto.device import DeviceName, Precision
@@ -20,13 +20,29 @@ StyleLoss = Literal["wasserstein", "gram", "gram-size", "moments", "sliced"]
 ContentLoss = Literal["instance", "mean", "gatys", "cosine"]
 
 
-class Recipe(Descent):
-    """Settings of a painting. The defaults are the preset `balanced`."""
+class Look(BaseModel):
+    """Settings of every painting, however it is made."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     size: int | Literal["max"] = Field(512, description="Long side of the result in pixels; max: what memory allows.")
     strength: float = Field(1.0, ge=0, le=1, description="From the photo (0) to the full style (1).")
     color: Color = Field("style", description="Colours of the style, of the photo, or style's moved to the photo's.")
     style_scale: float = Field(1.0, ge=0.1, le=8, description="Size of the strokes relative to the picture.")
+    device: DeviceName = Field("auto", description="Where to compute.")
+    precision: Precision = Field("auto", description="bfloat16 where it is faster, or always float32.")
+
+    @field_validator("size")
+    @classmethod
+    def _size_in_range(cls, value: int | str) -> int | str:
+        if isinstance(value, int) and not 64 <= value <= 32768:
+            raise ValueError("must be from 64 to 32768 pixels, or max")
+        return value
+
+
+class Recipe(Descent, Look):
+    """Settings of a painting by optimisation. The defaults are the preset `balanced`."""
+
     encoder: EncoderName = Field("compact", description="Network that sees; vgg16 and vgg19 need their weights.")
     pooling: Pooling = Field("max", description="How the encoder shrinks its features.")
     style_loss: StyleLoss = Field("wasserstein", description="What style is.")
@@ -50,15 +66,6 @@ class Recipe(Descent):
     jitter: bool = Field(False, description="Move the picture by a pixel between steps: less grain, but more steps.")
     pyramid: bool = Field(True, description="Paint coarse to fine; otherwise at the full size only.")
     seed: int = Field(0, ge=0, description="Fixes everything that is drawn at random.")
-    device: DeviceName = Field("auto", description="Where to compute.")
-    precision: Precision = Field("auto", description="bfloat16 where it is faster, or always float32.")
-
-    @field_validator("size")
-    @classmethod
-    def _size_in_range(cls, value: int | str) -> int | str:
-        if isinstance(value, int) and not 64 <= value <= 32768:
-            raise ValueError("must be from 64 to 32768 pixels, or max")
-        return value
 
     @field_validator("style_layers", "content_layers")
     @classmethod

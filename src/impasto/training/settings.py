@@ -66,4 +66,4 @@ class InstantTraining(Training):
 class PainterTraining(Training):
     """Settings of `impasto train painter`."""
 
-    learning_rate: float = Field(1e-3, gt=0, description="Adam's step at its highest.")
+    style_scale: float = Field(1.0, ge=0.1, le=8, description="Size of the strokes relative to the picture.")

@@ -41,7 +41,9 @@ class Workshop:
         if resume and not self.checkpoint.is_file():
             raise RecordError(f"There is no training to resume in {self.folder}; run without --resume.")
         if self.checkpoint.is_file() and not resume and not force:
-            raise SettingsError(f"{self.folder} holds an earlier training; go on with --resume, or replace it with --force.")
+            raise SettingsError(
+                f"{self.folder} holds an earlier training; go on with --resume, or replace it with --force."
+            )
 
     def load(self, settings: Training) -> State:
         """The checkpoint.
@@ -59,8 +61,8 @@ class Workshop:
         differing = settings.differences(before)
         if differing:
             raise RecordError(
-                f"{self.folder} was trained with other settings ({', '.join(differing)}); give the same again, or start "
-                "anew with --from."
+                f"{self.folder} was trained with other settings ({', '.join(differing)}); give the same again, or "
+                "start anew with --from."
             )
         return state
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def read_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """({name: tensor}, metadata) of a `.safetensors`, `.impasto`, `.pth` or `.pt` file; nothing in it is run.
+    """({name: tensor}, metadata) of a `.safetensors`, `.impasto`, `.style`, `.pth` or `.pt` file; nothing in it is run.
 
     Raises:
         WeightsError: the file is missing, damaged, or holds anything but tensors.
@@ -21,7 +21,7 @@ def read_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     if not path.is_file():
         raise WeightsError(f"There is no weights file {path}; check the name, or run 'impasto weights list'.")
     try:
-        if path.suffix in (".safetensors", ".impasto"):
+        if path.suffix in (".safetensors", ".impasto", ".style"):
             return _read_safetensors(path)
         if path.suffix in (".pth", ".pt"):
             return _read_pth(path), {}

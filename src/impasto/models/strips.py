@@ -1,0 +1,194 @@
+"""Large pictures in constant memory: features lie in temporary files and pass through it a strip of rows at a time.
+
+The statistics are those of the whole picture, so that nothing shows where strips meet.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from impasto.models.stages import Canvas, Moments, Stage, doubled, styled, transport
+
+_VALUES = 1 << 24
+
+
+class Rows(ABC):
+    """Features of a picture, a few rows at a time."""
+
+    channels: int
+    height: int
+    width: int
+
+    @abstractmethod
+    def rows(self, top: int, bottom: int) -> Tensor:
+        """(1, C, bottom - top, W)."""
+
+    def strips(self, multiple: int = 1) -> Iterator[tuple[int, int]]:
+        """(top, bottom) of strips of a size that memory holds, their height a multiple of `multiple`."""
+        height = max(multiple, _VALUES // (self.channels * self.width) // multiple * multiple)
+        for top in range(0, self.height, height):
+            yield top, min(top + height, self.height)
+
+
+class Stored(Rows):
+    """Rows in a temporary file, as float16, in the order in which they were appended."""
+
+    def __init__(self, channels: int, height: int, width: int, device: torch.device) -> None:
+        self.channels, self.height, self.width, self.device = channels, height, width, device
+        self._file = tempfile.TemporaryFile(prefix="impasto-")  # noqa: SIM115
+        self._row = channels * width * 2
+
+    def append(self, rows: Tensor) -> None:
+        """Rows (1, C, h, W) that follow those before."""
+        array = rows.permute(0, 2, 3, 1).half().contiguous().cpu().numpy()
+        self._file.write(array.tobytes())
+
+    def rows(self, top: int, bottom: int) -> Tensor:
+        self._file.seek(top * self._row)
+        buffer = bytearray((bottom - top) * self._row)
+        self._file.readinto(buffer)
+        flat = torch.frombuffer(buffer, dtype=torch.float16).view(1, bottom - top, self.width, self.channels)
+        return flat.to(self.device).float().permute(0, 3, 1, 2)
+
+
+@dataclass(frozen=True)
+class _Mapped(Rows):
+    """Each pixel changed on its own."""
+
+    source: Rows
+    change: Callable[[Tensor], Tensor]
+
+    def __post_init__(self) -> None:
+        _shape(self, self.source.channels, self.source.height, self.source.width)
+
+    def rows(self, top: int, bottom: int) -> Tensor:
+        return self.change(self.source.rows(top, bottom))
+
+
+@dataclass(frozen=True)
+class _Added(Rows):
+    first: Rows
+    second: Rows
+
+    def __post_init__(self) -> None:
+        _shape(self, self.first.channels, self.first.height, self.first.width)
+
+    def rows(self, top: int, bottom: int) -> Tensor:
+        return self.first.rows(top, bottom) + self.second.rows(top, bottom)
+
+
+@dataclass(frozen=True)
+class _Doubled(Rows):
+    source: Rows
+
+    def __post_init__(self) -> None:
+        _shape(self, self.source.channels, 2 * self.source.height, 2 * self.source.width)
+
+    def rows(self, top: int, bottom: int) -> Tensor:
+        first = top // 2
+        return doubled(self.source.rows(first, -(-bottom // 2)))[:, :, top - 2 * first : bottom - 2 * first]
+
+
+@dataclass(frozen=True)
+class _Joined(Rows):
+    first: Rows
+    second: Rows
+
+    def __post_init__(self) -> None:
+        _shape(self, self.first.channels + self.second.channels, self.second.height, self.second.width)
+
+    def rows(self, top: int, bottom: int) -> Tensor:
+        return torch.cat([self.first.rows(top, bottom), self.second.rows(top, bottom)], 1)
+
+
+@dataclass(frozen=True)
+class _Coloured(Rows):
+    output: nn.Conv2d
+    source: Rows
+
+    def __post_init__(self) -> None:
+        _shape(self, 3, self.source.height, self.source.width)
+
+    def rows(self, top: int, bottom: int) -> Tensor:
+        return torch.sigmoid(self.output(_padded(self.source, top, bottom)))
+
+
+class Strips(Canvas[Rows]):
+    """Features as rows in files; a stage is one pass over them."""
+
+    def normalised(self, x: Rows) -> Rows:
+        a, b = _measured(x).factors()
+        return _Mapped(x, lambda rows: torch.addcmul(b, rows, a))
+
+    def transported(self, x: Rows, gaussian: tuple[Tensor, Tensor]) -> Rows:
+        total = torch.zeros(x.channels, dtype=torch.float64)
+        products = torch.zeros(x.channels, x.channels, dtype=torch.float64)
+        for top, bottom in x.strips():
+            flat = x.rows(top, bottom)[0].flatten(1)
+            total += flat.sum(1).cpu()
+            products += (flat @ flat.T).cpu()
+        mean = total / (x.height * x.width)
+        covariance = products / (x.height * x.width) - mean.unsqueeze(1) * mean
+        device = gaussian[0].device
+        a, b = transport(mean[None].float().to(device), covariance[None].float().to(device), gaussian)
+        return _Mapped(x, lambda rows: F.conv2d(rows, a[0, :, :, None, None], b[0, :, 0]))
+
+    def stage(self, x: Rows, stage: Stage, scale: Tensor, shift: Tensor) -> Rows:
+        source = _Doubled(x) if stage.enlarge else x
+        stride = stage.convolution.stride[0]
+        size = -(-source.height // stride), -(-source.width // stride)
+        result = Stored(stage.width, *size, scale.device)
+        total = torch.zeros(stage.width, dtype=torch.float64)
+        squares = torch.zeros(stage.width, dtype=torch.float64)
+        widest = _Joined(source, result) if stride == 1 else source
+        for top, bottom in widest.strips(stride):
+            rows = stage.convolve(_padded(source, top, bottom))
+            result.append(rows)
+            total += rows.sum((0, 2, 3)).double().cpu()
+            squares += rows.square().sum((0, 2, 3)).double().cpu()
+        moments = _moments(total, squares, result, scale.device)
+        return _Mapped(result, lambda rows: styled(rows, moments, scale, shift))
+
+    def add(self, x: Rows, y: Rows) -> Rows:
+        return _Added(x, y)
+
+    def join(self, x: Rows, detail: Rows) -> Rows:
+        return _Joined(_Doubled(x), detail)
+
+    def colours(self, output: nn.Conv2d, x: Rows) -> Rows:
+        return _Coloured(output, x)
+
+
+def _shape(rows: Rows, channels: int, height: int, width: int) -> None:
+    for name, value in (("channels", channels), ("height", height), ("width", width)):
+        object.__setattr__(rows, name, value)
+
+
+def _padded(source: Rows, top: int, bottom: int) -> Tensor:
+    """Rows `top` to `bottom` with one more on every side, mirrored at the picture's edges."""
+    first, last = max(0, top - 1), min(source.height, bottom + 1)
+    rows = source.rows(first, last).contiguous(memory_format=torch.channels_last)
+    return F.pad(rows, (1, 1, int(top == 0), int(bottom == source.height)), "reflect")
+
+
+def _measured(x: Rows) -> Moments:
+    total = torch.zeros(x.channels, dtype=torch.float64)
+    squares = torch.zeros(x.channels, dtype=torch.float64)
+    for top, bottom in x.strips():
+        rows = x.rows(top, bottom)
+        total += rows.sum((0, 2, 3)).double().cpu()
+        squares += rows.square().sum((0, 2, 3)).double().cpu()
+    return _moments(total, squares, x, rows.device)
+
+
+def _moments(total: Tensor, squares: Tensor, x: Rows, device: torch.device) -> Moments:
+    mean = total / (x.height * x.width)
+    variance = (squares / (x.height * x.width) - mean.square()).clamp_min(0)
+    return Moments(*(value.float().to(device)[None, :, None, None] for value in (mean, variance)))

@@ -1,0 +1,153 @@
+"""Paint in one pass: a trained network draws what it sees, for any style or for those that it has learned."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from impasto.collection.card import Card, load_model
+from impasto.collection.shelf import find
+from impasto.device import autocast, bfloat16_pays, choose_device, deterministic
+from impasto.encoders import load_encoder, weights_path
+from impasto.encoders.encoder import Encoder
+from impasto.errors import UnknownName, WeightsError
+from impasto.losses.terms import Targets, mix
+from impasto.losses.wasserstein import Wasserstein
+from impasto.models.instant import STYLE_LAYERS, Instant
+from impasto.models.painter import Painter
+from impasto.models.stages import Style
+from impasto.models.strips import Rows, Stored, Strips
+from impasto.recipes.recipe import Look
+from impasto.weights.files import sha256
+
+LARGE = 3 << 19
+_STRIP_PIXELS = 1 << 21
+_REACH = 48
+_MULTIPLE = 8
+
+
+@dataclass(frozen=True)
+class FeedForward:
+    """A trained network and the encoder that it sees with, ready to paint.
+
+    `path` is the file of the network.
+    """
+
+    path: Path
+    card: Card
+    network: Instant | Painter
+    encoder: Encoder
+    device: torch.device
+    bfloat16: bool
+
+    @staticmethod
+    def open(name: str, look: Look) -> FeedForward:
+        """The model in a file, or of that name on the shelf.
+
+        Raises:
+            UnknownName: nothing of that name is on the shelf.
+            WeightsError: damaged weights, or a model that was trained with another encoder.
+        """
+        path = find(name)
+        card, network = load_model(path)
+        compact = weights_path("compact")
+        if card.encoder.sha256 != sha256(compact):
+            raise WeightsError(
+                f"{path} was trained with other weights of the encoder ({card.encoder.name}) than this version has; "
+                "train it again, or go on from it with --from."
+            )
+        assert isinstance(network, Instant | Painter)
+        device = choose_device(look.device)
+        bfloat16 = look.precision == "bfloat16" or (look.precision == "auto" and bfloat16_pays(device))
+        return FeedForward(
+            path,
+            card,
+            network.to(device, memory_format=torch.channels_last),  # type: ignore[call-overload]
+            load_encoder("compact").to(device, memory_format=torch.channels_last),  # type: ignore[call-overload]
+            device,
+            bfloat16,
+        )
+
+    @torch.inference_mode()
+    def describe(self, painting: Tensor) -> Targets:
+        """The statistics by which the instant network knows a style, of `painting` (1, 3, H, W): compute them once."""
+        seen = self.encoder(painting.to(self.device).contiguous(memory_format=torch.channels_last), STYLE_LAYERS)
+        return {layer: Wasserstein().describe(features) for layer, features in seen.items()}
+
+    @torch.inference_mode()
+    def style_of(self, descriptions: Sequence[Targets], blend: Sequence[float]) -> Style:
+        """The code of one style, or of several blended, for the instant network."""
+        assert isinstance(self.network, Instant)
+        return self.network.style(mix(descriptions, blend))
+
+    @torch.inference_mode()
+    def learned_style(self, names: Sequence[str], blend: Sequence[float]) -> Style:
+        """The code of one style that a painter has learned, or of several blended; of its first if there is no name.
+
+        Raises:
+            UnknownName: it has not learned a style of that name.
+        """
+        assert isinstance(self.network, Painter)
+        weights = torch.zeros(1, len(self.card.styles), device=self.device)
+        for name, share in zip(names or self.card.styles[:1], blend or [1.0]):
+            if name not in self.card.styles:
+                raise UnknownName(f"style in {self.path.name}", name, self.card.styles)
+            weights[0, self.card.styles.index(name)] += share
+        return self.network.style(weights / weights.sum())
+
+    @torch.inference_mode()
+    def draw(self, photo: Tensor, style: Style) -> Tensor:
+        """`photo` (1, 3, H, W) in [0, 1] painted, of the same size; a large one in strips, with the same result."""
+        height, width = photo.shape[-2:]
+        with deterministic(), autocast(self.device, bfloat16=self.bfloat16):
+            if height * width > LARGE:
+                return self._draw_large(photo, style)
+            padded = F.pad(photo, (0, -width % _MULTIPLE, 0, -height % _MULTIPLE), "reflect").to(self.device)
+            seen = self.encoder(padded.contiguous(memory_format=torch.channels_last), self._layers)
+            painted: Tensor = self.network(seen, style)
+            return painted[..., :height, :width].float().cpu()
+
+    def _draw_large(self, photo: Tensor, style: Style) -> Tensor:
+        rows = self.network.draw(self._see_large(photo), style, Strips())
+        painted = torch.empty_like(photo)
+        for top, bottom in rows.strips():
+            end = min(bottom, photo.shape[2])
+            painted[:, :, top:end] = rows.rows(top, bottom)[:, :, : end - top, : photo.shape[3]].float().cpu()
+        return painted
+
+    def _see_large(self, photo: Tensor) -> Mapping[str, Rows]:
+        """What the network sees of a large photo, as rows in files."""
+        height, width = (side + -side % _MULTIPLE for side in photo.shape[-2:])
+        seen: dict[str, Stored] = {}
+        for top, bottom, strip in _overlapping(photo, height, width):
+            features = self.encoder(strip.to(self.device).contiguous(memory_format=torch.channels_last), self._layers)
+            for layer, part in features.items():
+                step = strip.shape[2] // part.shape[2]
+                if layer not in seen:
+                    seen[layer] = Stored(part.shape[1], height // step, width // step, self.device)
+                above = min(top, _REACH)
+                seen[layer].append(part[:, :, above // step : (above + bottom - top) // step])
+        return seen
+
+    @property
+    def _layers(self) -> tuple[str, ...]:
+        return self.network.content_layers
+
+
+def _overlapping(photo: Tensor, height: int, width: int) -> Iterator[tuple[int, int, Tensor]]:
+    """(top, bottom, rows with as many more on either side as a feature depends on) of the photo padded to a size."""
+    step = max(_MULTIPLE, _STRIP_PIXELS // width // _MULTIPLE * _MULTIPLE)
+    right, below = width - photo.shape[3], height - photo.shape[2]
+    for top in range(0, height, step):
+        bottom = min(height, top + step)
+        first, last = max(0, top - _REACH), min(height, bottom + _REACH)
+        start = min(first, photo.shape[2] - below - 1)
+        strip = F.pad(photo[:, :, start : min(last, photo.shape[2])], (0, right, 0, 0), "reflect")
+        if last > photo.shape[2]:
+            strip = F.pad(strip, (0, 0, 0, last - photo.shape[2]), "reflect")
+        yield top, bottom, strip[:, :, first - start :]

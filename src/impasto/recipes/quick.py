@@ -1,0 +1,154 @@
+"""From files to a picture in one pass: styles are read once, for as many photos as you like."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from torch import Tensor
+
+from impasto.controls.color import keep_palette, match_palette
+from impasto.encoders import weights_path
+from impasto.errors import PictureError, SettingsError
+from impasto.losses.terms import Targets
+from impasto.media.geometry import fit
+from impasto.media.image import MAX_PIXELS, Picture, dimensions, read
+from impasto.models.stages import Style
+from impasto.provenance import Record, Source, versions
+from impasto.recipes.feedforward import FeedForward
+from impasto.recipes.recipe import Look
+from impasto.recipes.style_code import SUFFIX as CODE
+from impasto.recipes.style_code import read_code
+from impasto.weights.files import sha256
+
+_LARGEST_STYLE = 1024
+_SMALLEST_SIDE = 32
+
+
+@dataclass(frozen=True)
+class Manner:
+    """A network and the styles that it is to paint in.
+
+    `paintings`, for the instant network, are pictures (1, 3, H, W) or saved descriptions; `names`, for a painter, are
+    styles that it has learned.
+    """
+
+    model: FeedForward
+    look: Look
+    paintings: Sequence[Tensor | Targets]
+    names: Sequence[str]
+    blend: Sequence[float]
+    sources: Sequence[Source]
+
+    def paint(
+        self, photo: str | Path, *, max_pixels: int = MAX_PIXELS, output: dict[str, object] | None = None
+    ) -> Picture:
+        """The photo painted, its record inside; `output` is what the record says of the file.
+
+        Raises:
+            PictureError: a photo that cannot be used.
+        """
+        size = self.look.size if self.look.size != "max" else max(dimensions(photo, max_pixels=max_pixels))
+        content = read(photo, size, max_pixels=max_pixels)
+        if min(content.size) < _SMALLEST_SIDE:
+            height, width = content.size
+            raise PictureError(
+                f"At a size of {size} the photo would be {width}x{height} pixels; its short side needs "
+                f"{_SMALLEST_SIDE}, so give a larger --size, or crop the photo."
+            )
+        record = Record(
+            method=self.model.card.kind,
+            content=Source(name=Path(photo).name, sha256=sha256(Path(photo))),
+            styles=tuple(self.sources),
+            names=tuple(self.names),
+            blend=tuple(self.blend),
+            recipe={**self.look.model_dump(mode="json"), "size": size},
+            encoder=Source(name=weights_path("compact").name, sha256=self.model.card.encoder.sha256),
+            model=Source(name=self.model.path.name, sha256=sha256(self.model.path)),
+            output=output or {},
+            done=1.0,
+            versions=versions(),
+        )
+        return replace(content, pixels=self._painted(content.pixels), metadata=record.to_xmp())
+
+    def _painted(self, photo: Tensor) -> Tensor:
+        strength = self.look.strength
+        if strength == 0:
+            return photo
+        painted = self.model.draw(photo, self._style(photo))
+        if self.look.color == "match" and not self.paintings:
+            painted = match_palette(painted, photo)
+        if strength < 0.5:
+            painted = photo.lerp(painted, 2 * strength)
+        return keep_palette(painted, photo) if self.look.color == "content" else painted
+
+    def _style(self, photo: Tensor) -> Style:
+        """The code of the styles; a weaker one lies between theirs and the photo's own."""
+        if not self.paintings:
+            return self.model.learned_style(self.names, self.blend)
+        descriptions = [self._described(painting, photo) for painting in self.paintings]
+        total, strength = sum(self.blend), self.look.strength
+        shares = [strength * share / total for share in self.blend]
+        if strength == 1:
+            return self.model.style_of(descriptions, shares)
+        return self.model.style_of([self.model.describe(photo), *descriptions], [1 - strength, *shares])
+
+    def _described(self, painting: Tensor | Targets, photo: Tensor) -> Targets:
+        if not isinstance(painting, Tensor):
+            return painting
+        return self.model.describe(match_palette(painting, photo))
+
+
+def prepare_manner(
+    model: FeedForward,
+    look: Look,
+    styles: Sequence[str | Path] = (),
+    *,
+    names: Sequence[str] = (),
+    blend: Sequence[float] | None = None,
+    max_pixels: int = MAX_PIXELS,
+) -> Manner:
+    """Read the styles, and describe them once: `styles` for an instant network, `names` for a painter.
+
+    Raises:
+        InputError: a picture, code or setting that cannot be used.
+    """
+    count = len(styles) or len(names) or 1
+    shares = tuple(blend) if blend is not None else (1.0,) * count
+    if len(shares) != count or min(shares) < 0 or max(shares) <= 0:
+        raise SettingsError(
+            f"Expected a blend of {count} weights of 0 or more, one for each style, with one above 0; "
+            f"got {':'.join(f'{share:g}' for share in shares)}."
+        )
+    if model.card.kind == "painter":
+        if look.style_scale != 1:
+            raise SettingsError("A painter has learned the size of its strokes; --style-scale needs another engine.")
+        chosen = tuple(names) or model.card.styles[:1]
+        model.learned_style(chosen, shares)
+        return Manner(model, look, (), chosen, shares, ())
+    if not styles:
+        raise SettingsError("Expected at least one painting for the instant network; give one to take the manner from.")
+    paintings = [_read_style(Path(style), model, look, max_pixels) for style in styles]
+    sources = [Source(name=Path(style).name, sha256=sha256(Path(style))) for style in styles]
+    return Manner(model, look, paintings, (), shares, sources)
+
+
+def _read_style(path: Path, model: FeedForward, look: Look, max_pixels: int) -> Tensor | Targets:
+    """A description, or the picture where its colours still depend on the photo."""
+    if path.suffix == CODE:
+        if look.color == "match":
+            raise SettingsError("A saved style has its colours fixed; --color match needs the painting itself.")
+        return read_code(path)
+    picture = read(path, style_size(look, dimensions(path, max_pixels=max_pixels)), max_pixels=max_pixels).pixels
+    if float(picture.amax((2, 3)).sub(picture.amin((2, 3))).max()) < 2 / 255:
+        raise PictureError(f"{path} is all one colour, so there is no manner in it to take; give another painting.")
+    return picture if look.color == "match" else model.describe(picture)
+
+
+def style_size(look: Look, shape: tuple[int, int]) -> int:
+    """The long side at which a painting of `shape` is looked at."""
+    size = _LARGEST_STYLE if look.size == "max" else min(look.size, _LARGEST_STYLE)
+    wanted = round(size * look.style_scale)
+    height, width = fit(*shape, wanted)
+    return wanted if min(height, width) >= _SMALLEST_SIDE else -(-wanted * _SMALLEST_SIDE // min(height, width))

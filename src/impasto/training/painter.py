@@ -1,0 +1,172 @@
+"""`impasto train painter`: a small network for one style, or for several and all between them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from importlib.resources import files
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from impasto.collection.card import load_model, write_model
+from impasto.encoders import load_encoder
+from impasto.encoders.encoder import Encoder
+from impasto.errors import PictureError, SettingsError
+from impasto.losses.terms import Targets
+from impasto.media.image import read
+from impasto.models.instant import STYLE_LAYERS
+from impasto.models.painter import Painter
+from impasto.training.course import (
+    Report,
+    channels_of,
+    message,
+    model_card,
+    split_sources,
+    tested,
+    training_record,
+    unseen,
+)
+from impasto.training.lesson import STYLE, Choice, Lesson
+from impasto.training.loop import Progress, launch
+from impasto.training.pictures import Crops, Split, find_pictures
+from impasto.training.settings import PainterTraining
+from impasto.training.styles import bind, describe_style
+from impasto.training.workshop import Workshop
+
+_STYLE_SIZE = 512
+_TRIED = 8
+_VALIDATION, _TEST = 32, 64
+
+
+class PainterLesson(Lesson):
+    """A fixed set of styles, one row of scales and shifts for each."""
+
+    content_layers = Painter.content_layers
+
+    def paint(self, network: nn.Module, seen: Mapping[str, Tensor], styles: Targets, choice: Choice) -> Tensor:
+        assert isinstance(network, Painter)
+        rows = torch.eye(network.styles, device=next(network.parameters()).device)
+        painted: Tensor = network(seen, network.style(choice.mix(rows)))
+        return painted
+
+
+def _shipped_photos() -> Split:
+    """The few photos of the package; they suffice to specialise a painter, which is judged on other crops of them."""
+    (paths,) = find_pictures([Path(str(files("impasto.training") / "photos"))])
+    return Split(paths, paths, paths)
+
+
+def train_painter(
+    styles: Sequence[Path],
+    output: Path,
+    settings: PainterTraining,
+    *,
+    photos: Sequence[Path] = (),
+    resume: bool = False,
+    start: Path | None = None,
+) -> Iterator[Report]:
+    """Train a painter of `styles` and write it to `output`, reporting as it goes.
+
+    `photos`, those of the package if there are none, are learned on; `start` is a painter to go on from, of the same
+    number of styles or of another: new styles begin from the learned one that is nearest.
+
+    Raises:
+        InputError: a style that cannot be used, too few photos, a model or checkpoint that cannot be used.
+        DivergedError: the loss is no longer a finite number; the last checkpoint is kept.
+        OutputError: something cannot be written; what was written before is kept.
+    """
+    names = [style.stem for style in styles]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice:
+        raise SettingsError(f"The styles need names of their own, but two are called {twice}; rename one file.")
+    workshop = Workshop(output)
+    state = workshop.load(settings) if resume else None
+    photo_split = split_sources(photos, settings) if photos else _shipped_photos()
+    fabric = launch(settings)
+    encoder = load_encoder("compact").to(fabric.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    torch.manual_seed(settings.seed)
+
+    book = bind([_described(encoder, style, settings.style_scale) for style in styles])
+    validation = unseen(photo_split.validation, book, _VALIDATION, settings)
+    network = _begin(start, names, encoder, book, validation[0])
+    lesson = PainterLesson(network, encoder, book, validation, settings)
+    crops = Crops([photo_split.training], settings.crop_size, seed=settings.seed, disturbed=0.0)
+
+    progress: Progress | None = None
+    for progress in workshop.train(lesson, crops, settings, fabric, state):
+        yield Report(progress.done, message(progress, crops.broken), silent=not fabric.is_global_zero)
+    assert progress is not None
+    if not fabric.is_global_zero:
+        return
+
+    test = unseen(photo_split.test, book, _TEST, settings)
+    description = f"{names[0]}, in one pass." if len(names) == 1 else f"{len(names)} styles in one pass."
+    architecture = {
+        "channels": {"relu3_1": channels_of(encoder)["relu3_1"]},
+        "styles": len(styles),
+        "widths": network.widths,
+        "blocks": network.blocks,
+    }
+    record = {
+        **training_record(lesson, progress, settings, start),
+        "photos": [path.name for path in photos] or "those of the package",
+        "test": tested(lesson, progress, test),
+    }
+    write_model(output, model_card("painter", description, architecture, record, names), progress.network())
+
+
+def _described(encoder: Encoder, style: Path, scale: float) -> Targets:
+    """The statistics of a style, seen at a long side of 512 px times `scale`.
+
+    Raises:
+        PictureError: it cannot be read, or is all one colour.
+    """
+    picture = read(style, round(_STYLE_SIZE * scale)).pixels
+    if float(picture.amax((2, 3)).sub(picture.amin((2, 3))).max()) < 2 / 255:
+        raise PictureError(f"{style} is all one colour, so there is no manner in it to learn; give another painting.")
+    return describe_style(encoder, picture.to(next(encoder.parameters()).device))
+
+
+def _begin(start: Path | None, names: Sequence[str], encoder: Encoder, book: Targets, crops: Tensor) -> Painter:
+    """A new painter, or that of `start` with a row for each of the styles."""
+    channels = {"relu3_1": channels_of(encoder)["relu3_1"]}
+    if start is None:
+        return Painter(channels, len(names))
+    card, learned = load_model(start)
+    if not isinstance(learned, Painter):
+        raise SettingsError(f"{start} is an {card.kind} network; a painter goes on from another painter.")
+    learned.requires_grad_(True).to(crops.device)
+    if card.styles == tuple(names):
+        return learned
+    rows = [card.styles.index(name) if name in card.styles else None for name in names]
+    if None in rows:
+        nearest = _nearest(learned, encoder, book, crops[:_TRIED])
+        rows = [near if row is None else row for row, near in zip(rows, nearest)]
+    network = Painter(channels, len(names), learned.widths, learned.blocks).to(crops.device)
+    state = learned.state_dict()
+    network.load_state_dict(
+        {key: value[rows] if key.startswith(("scales", "shifts")) else value for key, value in state.items()}
+    )
+    return network
+
+
+@torch.no_grad()
+def _nearest(learned: Painter, encoder: Encoder, book: Targets, crops: Tensor) -> list[int]:
+    """For each style of the book, the learned one whose results come nearest to its statistics."""
+    seen = encoder(crops.contiguous(memory_format=torch.channels_last), learned.content_layers)
+    distances = []
+    for row in torch.eye(learned.styles, device=crops.device):
+        features = encoder(learned(seen, learned.style(row.expand(len(crops), -1))), STYLE_LAYERS)
+        described = {layer: STYLE.describe(seen) for layer, seen in features.items()}
+        distances.append([_distance(described, book, style) for style in range(len(book[STYLE_LAYERS[0]]["mean"]))])
+    return [min(range(learned.styles), key=lambda row: distances[row][style]) for style in range(len(distances[0]))]
+
+
+def _distance(described: Targets, book: Targets, style: int) -> float:
+    return sum(
+        float(
+            STYLE.compare(named, STYLE.prepare({name: rows[style : style + 1] for name, rows in book[layer].items()}))
+        )
+        for layer, named in described.items()
+    )
