@@ -9,9 +9,13 @@ from importlib.metadata import version
 from cyclopts import App, CycloptsError
 from pydantic import ValidationError
 
+from impasto.cli.batch import batch
 from impasto.cli.doctor import doctor
+from impasto.cli.export import export
+from impasto.cli.models import models
 from impasto.cli.paint import paint
 from impasto.cli.reproduce import reproduce
+from impasto.cli.style import style
 from impasto.cli.train import train
 from impasto.cli.weights import weights
 from impasto.errors import ImpastoError
@@ -26,13 +30,18 @@ app = App(
     Examples:
 
     - `impasto paint photo.jpg starry.jpg -o out.png`
+    - `impasto paint photo.jpg starry.jpg --engine instant -o out.png`
     - `impasto paint photo.jpg a.jpg b.jpg --blend 2:1 --preset best --size 1600 -o out.tif`
     - `impasto reproduce out.png`
     """,
 )
 app.command(paint)
+app.command(batch)
+app.command(style)
 app.command(reproduce)
 app.command(train)
+app.command(models)
+app.command(export)
 app.command(weights)
 app.command(doctor)
 

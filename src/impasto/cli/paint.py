@@ -14,10 +14,12 @@ from impasto.cli.interrupt import stop_between_steps
 from impasto.cli.options import LOOK, RecipeOptions, explicit, parse_blend
 from impasto.cli.progress import progress_line
 from impasto.errors import SettingsError
-from impasto.recipes.recipe import Recipe, preset
+from impasto.recipes.engines import choose, look_of, manner_of
+from impasto.recipes.recipe import read_settings
 
 if TYPE_CHECKING:
     from impasto.engine.optimize import Step
+    from impasto.media.image import Picture
     from impasto.recipes.job import Job
 
 _FILES = Group("Files", sort_key=1)
@@ -29,7 +31,7 @@ _CHECKPOINT_SECONDS = 30.0
 def paint(
     photo: Annotated[Path, Parameter(group=_FILES)],
     /,
-    *styles: Annotated[Path, Parameter(group=_FILES)],
+    *styles: Annotated[str, Parameter(group=_FILES)],
     output: Annotated[Path, Parameter(name=["--output", "-o"], group=_FILES)],
     force: Annotated[bool, Parameter(group=_FILES, negative="")] = False,
     quality: Annotated[int | None, Parameter(group=_FILES)] = None,
@@ -37,7 +39,8 @@ def paint(
     json: Annotated[Path | None, Parameter(group=_FILES)] = None,
     max_pixels: Annotated[int, Parameter(group=_FILES)] = 250_000_000,
     weights: Annotated[Path | None, Parameter(group=_FILES)] = None,
-    preset: Annotated[str, Parameter(group=LOOK)] = "balanced",
+    engine: Annotated[str | None, Parameter(group=LOOK)] = None,
+    preset: Annotated[str | None, Parameter(group=LOOK)] = None,
     blend: Annotated[str | None, Parameter(group=LOOK)] = None,
     preview: Annotated[Path | None, Parameter(group=_WORK)] = None,
     resume: Annotated[bool, Parameter(group=_WORK, negative="")] = False,
@@ -51,13 +54,14 @@ def paint(
     Examples:
 
     - `impasto paint photo.jpg starry.jpg -o out.png`
-    - `impasto paint photo.jpg starry.jpg -o quick.jpg --preset draft`
+    - `impasto paint photo.jpg starry.jpg -o quick.jpg --engine instant`
+    - `impasto paint photo.jpg looks:swirls -o swirls.jpg`
     - `impasto paint photo.jpg a.jpg b.jpg --blend 2:1 --preset best --size 1600 --strength 0.7 -o out.tif`
     - `impasto paint photo.jpg starry.jpg --color content --style-scale 2 -o out.webp`
 
     Args:
         photo: The photo to paint.
-        styles: The paintings whose manner it takes.
+        styles: The paintings whose manner it takes; or a trained painter: a file, or a name like looks:swirls.
         output: The picture to write: .png .jpg .webp .tif .avif .heic .bmp .gif.
         force: Replace a file that exists.
         quality: 1 to 100, for JPEG, WebP, AVIF and HEIC.
@@ -65,7 +69,8 @@ def paint(
         json: Also write the record of the picture's making to this file.
         max_pixels: Largest picture to read; a guard against decompression bombs.
         weights: A file of weights for the encoder: .safetensors, or .pth without code.
-        preset: draft, balanced, best, gatys (the 2016 paper; needs VGG-19), or a JSON file of settings.
+        engine: optimize (the default), instant (any painting in one pass), or a model file (.impasto, .onnx).
+        preset: balanced (the default), draft, best, gatys (the 2016 paper; needs VGG-19), or a JSON file of settings.
         blend: Weights of several styles, like 2:1; equal by default.
         preview: A picture file to refresh while painting.
         resume: Go on with a painting that was interrupted.
@@ -73,29 +78,46 @@ def paint(
     from impasto.media.files import check_writable
     from impasto.media.writing import check_target
 
-    if not styles:
-        raise SettingsError("Expected at least one painting after the photo; give one to take the manner from.")
+    choice = choose(engine, styles)
     kind = check_target(output, quality=quality, depth=depth, force=force or resume)
     if preview is not None:
         check_target(preview, force=True)
     if json is not None:
         check_writable(json, force=force or resume)
-    settings = _recipe(preset, explicit(recipe))
+    how: dict[str, object] = {"format": kind, "quality": quality, "depth": depth}
+    if choice.model:
+        given = {"--preset": preset, "--weights": weights, "--preview": preview, "--resume": resume or None}
+        _refuse([name for name, value in given.items() if value is not None])
+        began = time.monotonic()
+        manner = manner_of(choice, look_of(explicit(recipe)), parse_blend(blend), max_pixels)
+        _write(manner.paint(photo, max_pixels=max_pixels, output=how), output, json, how)
+        print(f"{output}  {time.monotonic() - began:.1f} s")
+        return
 
     from impasto.recipes.job import prepare
 
-    job = prepare(photo, styles, settings, blend=parse_blend(blend), weights=weights, max_pixels=max_pixels)
-    job = job.writing({"format": kind, "quality": quality, "depth": depth})
-    _Session(job, output, preview, json).run(resume=resume)
+    settings = read_settings(preset or "balanced", **explicit(recipe))
+    job = prepare(photo, choice.paintings, settings, blend=parse_blend(blend), weights=weights, max_pixels=max_pixels)
+    _Session(job.writing(how), output, preview, json).run(resume=resume)
 
 
-def _recipe(name: str, changes: dict[str, Any]) -> Recipe:
-    """The preset of that name, or in that JSON file, with `changes`."""
-    if not name.endswith(".json"):
-        return preset(name, **changes)
-    from impasto.recipes.recipe import read_recipe
+def _refuse(flags: list[str]) -> None:
+    if flags:
+        raise SettingsError(f"{', '.join(flags)} steers painting by optimisation; leave it out in one pass.")
 
-    return read_recipe(Path(name), **changes)
+
+def _write(picture: Picture, output: Path, json: Path | None, how: dict[str, Any]) -> None:
+    """Write a picture, and its record beside it where asked for or where the format cannot carry it."""
+    from impasto.media.files import replacing
+    from impasto.media.writing import WITHOUT_METADATA, write
+    from impasto.provenance import Record
+
+    write(picture, output, quality=how["quality"], depth=how["depth"], force=True)
+    beside = output.with_name(output.name + ".json")
+    for path in {json, beside if how["format"] in WITHOUT_METADATA else None} - {None}:
+        assert path is not None
+        with replacing(path) as temporary:
+            temporary.write_text(Record.from_xmp(picture.metadata).model_dump_json(indent=2) + "\n")
 
 
 @dataclass
@@ -125,7 +147,7 @@ class _Session:
                 if interrupt.requested:
                     save_checkpoint(unfinished, step.state(), self.job.record)
                     break
-        self._write(step)
+        _write(self.job.finish(step), self.output, self.json, self.job.record.output)
         if step is not None and interrupt.requested:
             print(
                 f"Stopped at {step.done:.0%}; {self.output} holds the picture so far. "
@@ -145,19 +167,6 @@ class _Session:
             from impasto.media.writing import write
 
             write(self.job.painter.finish(step), self.preview, force=True)
-
-    def _write(self, step: Step | None) -> None:
-        from impasto.media.files import replacing
-        from impasto.media.writing import WITHOUT_METADATA, write
-
-        picture = self.job.finish(step)
-        settings = self.job.record.output
-        write(picture, self.output, quality=settings["quality"], depth=settings["depth"], force=True)
-        beside = self.output.with_name(self.output.name + ".json")
-        for path in {self.json, beside if settings["format"] in WITHOUT_METADATA else None} - {None}:
-            assert path is not None
-            with replacing(path) as temporary:
-                temporary.write_text(self.job.record_after(step).model_dump_json(indent=2) + "\n")
 
 
 def _note(step: Step) -> str:

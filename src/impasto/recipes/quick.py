@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, Protocol
 
 from torch import Tensor
 
+from impasto.collection.card import Card
 from impasto.controls.color import keep_palette, match_palette
 from impasto.encoders import weights_path
 from impasto.errors import PictureError, SettingsError
 from impasto.losses.terms import Targets
 from impasto.media.geometry import fit
 from impasto.media.image import MAX_PIXELS, Picture, dimensions, read
-from impasto.models.stages import Style
 from impasto.provenance import Record, Source, versions
-from impasto.recipes.feedforward import FeedForward
 from impasto.recipes.recipe import Look
 from impasto.recipes.style_code import SUFFIX as CODE
 from impasto.recipes.style_code import read_code
@@ -24,6 +24,31 @@ from impasto.weights.files import sha256
 
 _LARGEST_STYLE = 1024
 _SMALLEST_SIDE = 32
+
+
+class Model(Protocol):
+    """A trained network, whatever runs it; what it makes of styles is its own affair."""
+
+    @property
+    def path(self) -> Path: ...
+    @property
+    def card(self) -> Card: ...
+
+    def describe(self, painting: Tensor) -> Targets:
+        """What it knows of a style, from `painting` (1, 3, H, W)."""
+        ...
+
+    def style_of(self, descriptions: Sequence[Targets], blend: Sequence[float]) -> Any:
+        """One style, or several blended."""
+        ...
+
+    def learned_style(self, names: Sequence[str], blend: Sequence[float]) -> Any:
+        """A style that a painter has learned, or several blended."""
+        ...
+
+    def draw(self, photo: Tensor, style: Any) -> Tensor:
+        """`photo` (1, 3, H, W) painted."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -34,7 +59,7 @@ class Manner:
     styles that it has learned.
     """
 
-    model: FeedForward
+    model: Model
     look: Look
     paintings: Sequence[Tensor | Targets]
     names: Sequence[str]
@@ -83,7 +108,7 @@ class Manner:
             painted = photo.lerp(painted, 2 * strength)
         return keep_palette(painted, photo) if self.look.color == "content" else painted
 
-    def _style(self, photo: Tensor) -> Style:
+    def _style(self, photo: Tensor) -> Any:
         """The code of the styles; a weaker one lies between theirs and the photo's own."""
         if not self.paintings:
             return self.model.learned_style(self.names, self.blend)
@@ -94,6 +119,10 @@ class Manner:
             return self.model.style_of(descriptions, shares)
         return self.model.style_of([self.model.describe(photo), *descriptions], [1 - strength, *shares])
 
+    def descriptions(self) -> list[Targets]:
+        """Those of the paintings, where they do not depend on the photo."""
+        return [painting for painting in self.paintings if not isinstance(painting, Tensor)]
+
     def _described(self, painting: Tensor | Targets, photo: Tensor) -> Targets:
         if not isinstance(painting, Tensor):
             return painting
@@ -101,7 +130,7 @@ class Manner:
 
 
 def prepare_manner(
-    model: FeedForward,
+    model: Model,
     look: Look,
     styles: Sequence[str | Path] = (),
     *,
@@ -134,7 +163,7 @@ def prepare_manner(
     return Manner(model, look, paintings, (), shares, sources)
 
 
-def _read_style(path: Path, model: FeedForward, look: Look, max_pixels: int) -> Tensor | Targets:
+def _read_style(path: Path, model: Model, look: Look, max_pixels: int) -> Tensor | Targets:
     """A description, or the picture where its colours still depend on the photo."""
     if path.suffix == CODE:
         if look.color == "match":

@@ -152,6 +152,16 @@ def read_recipe(path: Path, **changes: object) -> Recipe:
     return _validated({**settings, **changes})
 
 
+def read_settings(name: str, **changes: object) -> Recipe:
+    """The preset of that name, or the settings in that .json file, with some changed.
+
+    Raises:
+        UnknownName: no such preset or setting.
+        SettingsError: an unreadable file, or a value that the setting cannot take.
+    """
+    return read_recipe(Path(name), **changes) if name.endswith(".json") else preset(name, **changes)
+
+
 def _validated(settings: dict[str, object]) -> Recipe:
     for name in settings:
         if name not in Recipe.model_fields:

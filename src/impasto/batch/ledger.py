@@ -1,0 +1,137 @@
+"""What is done, what is being done and what has failed: a table in the output folder that survives its processes."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from impasto.errors import OutputError
+
+_NAME = ".impasto-batch.sqlite"
+_ATTEMPTS = 3
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS jobs (
+    output TEXT PRIMARY KEY, key TEXT NOT NULL, content TEXT NOT NULL, style TEXT NOT NULL, state TEXT NOT NULL,
+    attempts INTEGER NOT NULL DEFAULT 0, owner TEXT, error TEXT
+)
+"""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One picture to be painted; `key` says what from: inputs, network and settings."""
+
+    output: str
+    key: str
+    content: str
+    style: str
+
+
+class Ledger:
+    """The jobs of an output folder; several processes, and several batches, may share it.
+
+    A job is `waiting`, `running`, `done` or `failed`. One whose owner has died waits again.
+
+    Raises:
+        OutputError: the folder cannot be made, or holds a damaged ledger.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / _NAME
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._table = sqlite3.connect(self.path, timeout=60, isolation_level=None)
+            self._table.execute("PRAGMA journal_mode=WAL")
+            self._table.execute(_SCHEMA)
+        except (OSError, sqlite3.Error) as error:
+            raise OutputError(f"The ledger {self.path} cannot be used ({error}); choose another folder.") from error
+
+    def enter(self, jobs: Iterable[Job]) -> None:
+        """Let jobs wait, but not those that are done as they should be, nor those that are being done."""
+        self._table.execute("BEGIN IMMEDIATE")
+        for job in jobs:
+            row = self._table.execute("SELECT key, state FROM jobs WHERE output = ?", (job.output,)).fetchone()
+            current = row is not None and row[0] == job.key
+            if current and (row[1] == "running" or (row[1] == "done" and Path(job.output).is_file())):
+                continue
+            self._table.execute(
+                "INSERT OR REPLACE INTO jobs (output, key, content, style, state) VALUES (?, ?, ?, ?, 'waiting')",
+                (job.output, job.key, job.content, job.style),
+            )
+        self._table.execute("COMMIT")
+
+    def knows(self, output: str) -> bool:
+        """Whether this file is a result of an earlier batch here."""
+        return self._table.execute("SELECT 1 FROM jobs WHERE output = ?", (output,)).fetchone() is not None
+
+    def claim(self, keys: Iterable[str]) -> Job | None:
+        """The next waiting job among `keys`, which is now this process's to do; None if there is none."""
+        wanted = set(keys)
+        self._table.execute("BEGIN IMMEDIATE")
+        try:
+            job = next((job for job in self._free() if job.key in wanted), None)
+            if job:
+                change = "UPDATE jobs SET state = 'running', owner = ?, attempts = attempts + 1 WHERE output = ?"
+                self._table.execute(change, (_owner(), job.output))
+            return job
+        finally:
+            self._table.execute("COMMIT")
+
+    def finish(self, job: Job) -> None:
+        """The job is done."""
+        self._set(job, "done", None)
+
+    def fail(self, job: Job, error: str, *, retry: bool) -> None:
+        """The job has failed; with `retry` it waits again, unless it has been tried often enough."""
+        (attempts,) = self._table.execute("SELECT attempts FROM jobs WHERE output = ?", (job.output,)).fetchone()
+        self._set(job, "waiting" if retry and attempts < _ATTEMPTS else "failed", error)
+
+    def release(self, job: Job) -> None:
+        """The job was not done, through no fault of its own."""
+        self._set(job, "waiting", None)
+
+    def states(self, outputs: Iterable[str]) -> dict[str, tuple[str, str | None]]:
+        """{output: (state, error)} of these jobs."""
+        rows = self._table.execute("SELECT output, state, error FROM jobs")
+        known = {output: (state, error) for output, state, error in rows}
+        return {output: known[output] for output in outputs if output in known}
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._table.close()
+
+    def _free(self) -> Iterator[Job]:
+        """Jobs that wait, then those whose owner has died; one that has killed several is given up."""
+        columns = "SELECT output, key, content, style, attempts, owner FROM jobs WHERE state = ? ORDER BY rowid"
+        for *fields, _, _ in self._table.execute(columns, ("waiting",)):
+            yield Job(*fields)
+        for *fields, attempts, owner in self._table.execute(columns, ("running",)).fetchall():
+            job = Job(*fields)
+            if not _alive(owner) and attempts < _ATTEMPTS:
+                yield job
+            elif not _alive(owner):
+                self._set(job, "failed", f"Its process died {attempts} times; look at this photo, or at the memory.")
+
+    def _set(self, job: Job, state: str, error: str | None) -> None:
+        self._table.execute(
+            "UPDATE jobs SET state = ?, error = ?, owner = NULL WHERE output = ?", (state, error, job.output)
+        )
+
+
+def _owner() -> str:
+    return f"{os.getpid()} {psutil.Process().create_time()}"
+
+
+def _alive(owner: str | None) -> bool:
+    if not owner:
+        return False
+    number, began = owner.split()
+    try:
+        return str(psutil.Process(int(number)).create_time()) == began
+    except psutil.NoSuchProcess:
+        return False

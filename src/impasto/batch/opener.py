@@ -1,0 +1,57 @@
+"""From the name of a style to what paints photos in it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from impasto.batch.work import Paint
+from impasto.media.image import Picture
+from impasto.recipes.engines import Choice, choose, look_of, open_model
+from impasto.recipes.job import prepare
+from impasto.recipes.quick import Model, prepare_manner
+from impasto.recipes.recipe import Look, read_settings
+
+
+def open_style(
+    style: str,
+    *,
+    engine: str | None,
+    preset: str,
+    changes: Mapping[str, Any],
+    output: dict[str, object],
+    max_pixels: int,
+) -> Paint:
+    """What paints a photo in `style`, by one pass unless `engine` is `optimize`; networks are loaded once.
+
+    Raises:
+        InputError: a model, picture or setting that cannot be used.
+    """
+    choice = choose(engine, [style], usual="instant")
+    if choice.model is None:
+        return _slow(choice, preset, changes, output, max_pixels)
+    look = look_of(changes)
+    manner = prepare_manner(
+        _model(choice.model, look), look, choice.paintings, names=choice.names, max_pixels=max_pixels
+    )
+    return lambda photo: manner.paint(photo, max_pixels=max_pixels, output=output)
+
+
+@lru_cache(maxsize=4)
+def _model(name: str, look: Look) -> Model:
+    return open_model(name, look)
+
+
+def _slow(choice: Choice, preset: str, changes: Mapping[str, Any], output: dict[str, object], max_pixels: int) -> Paint:
+    recipe = read_settings(preset, **changes)
+
+    def paint(photo: str) -> Picture:
+        job = prepare(Path(photo), choice.paintings, recipe, max_pixels=max_pixels).writing(output)
+        step = None
+        for step in job.painter.paint():
+            pass
+        return job.finish(step)
+
+    return paint

@@ -1,0 +1,100 @@
+"""`impasto batch`: every photo in every style."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Group, Parameter
+
+from impasto.cli.options import LOOK, RecipeOptions, explicit
+from impasto.errors import SettingsError
+
+_FILES = Group("Files", sort_key=1)
+_WORK = Group("Work", sort_key=3)
+
+
+def batch(
+    *photos: Annotated[str, Parameter(group=_FILES)],
+    output: Annotated[Path, Parameter(name=["--output", "-o"], group=_FILES)],
+    style: Annotated[list[str] | None, Parameter(group=_FILES, negative="")] = None,
+    format: Annotated[str, Parameter(group=_FILES)] = "png",
+    quality: Annotated[int | None, Parameter(group=_FILES)] = None,
+    force: Annotated[bool, Parameter(group=_FILES, negative="")] = False,
+    max_pixels: Annotated[int, Parameter(group=_FILES)] = 250_000_000,
+    workers: Annotated[int | None, Parameter(group=_WORK)] = None,
+    engine: Annotated[str | None, Parameter(group=LOOK)] = None,
+    preset: Annotated[str, Parameter(group=LOOK)] = "balanced",
+    recipe: Annotated[RecipeOptions | None, Parameter(name="*")] = None,  # type: ignore[valid-type]
+) -> None:
+    """Paint every photo in every style, by one pass of the instant network.
+
+    What is done already, from the same inputs and settings, is skipped: after an interrupt, a crash or new photos, the
+    same command goes on. Broken photos are passed over and named at the end; the status is then 1.
+
+    Examples:
+
+    - `impasto batch photos/ --style a.jpg --style b.jpg -o results/`
+    - `impasto batch "photos/*.jpg" --style looks:swirls --format jpg --size 1024 -o results/`
+    - `impasto batch pairs.csv -o results/`
+
+    Args:
+        photos: Folders, pictures, globs in quotes, or tables (.csv) with the columns content and style, maybe output.
+        output: The folder for results.
+        style: A painting, a saved style, or a trained painter; repeat it for more.
+        format: Suffix of the results: png, jpg, webp, tif, avif.
+        quality: 1 to 100, for JPEG, WebP and AVIF.
+        force: Also replace files that no batch has made.
+        max_pixels: Largest picture to read.
+        workers: Processes that paint at once; as many as there are cores by default.
+        engine: instant (the default), optimize, or a model file.
+        preset: Preset for --engine optimize.
+    """
+    from functools import partial
+
+    import psutil
+
+    from impasto.batch.opener import open_style
+    from impasto.batch.plan import plan
+    from impasto.batch.work import Batch
+    from impasto.cli.interrupt import stop_between_steps
+    from impasto.cli.progress import progress_line
+    from impasto.media.writing import check_target
+    from impasto.recipes.engines import model_hash
+
+    suffix = f".{format.lower().lstrip('.')}"
+    if output.is_file():
+        raise SettingsError(f"{output} is a file; give a folder for the results.")
+    kind = check_target(Path(f"result{suffix}"), quality=quality, force=True)
+    pairs = plan(photos, style or [], suffix)
+    cores = psutil.cpu_count(logical=False) or 1
+    count = min(workers or cores, len(pairs))
+    if count < 1:
+        raise SettingsError(f"Expected 1 worker or more; got {workers}.")
+    changes = explicit(recipe)
+    how: dict[str, object] = {"format": kind, "quality": quality, "depth": None}
+    opener = partial(open_style, engine=engine, preset=preset, changes=changes, output=how, max_pixels=max_pixels)
+    opener(pairs[0].styles[0])
+    models = sorted({str(model_hash(engine, style, "instant")) for pair in pairs for style in pair.styles})
+    job = Batch(output, opener, {"preset": preset, "changes": changes, "output": how, "models": models}, quality, force)
+    job.enter(pairs)
+    began, states = time.monotonic(), {}
+    with stop_between_steps() as interrupt, progress_line() as progress:
+        task = progress.add_task(output.name, total=len(pairs), note="")
+        for states in job.run(count, max(1, cores // count)):
+            ended = [state for state, _ in states.values() if state in ("done", "failed")]
+            progress.update(task, completed=len(ended), note=f"{len(ended)} of {len(pairs)}")
+            if interrupt.requested:
+                break
+    failed = {name: error for name, (state, error) in states.items() if state == "failed"}
+    done = sum(state == "done" for state, _ in states.values())
+    for name, error in failed.items():
+        print(f"{name}: {error}", file=sys.stderr)
+    print(f"{done} of {len(pairs)} pictures in {output}, {len(failed)} failed  {time.monotonic() - began:.1f} s")
+    if interrupt.requested:
+        print("Stopped. The same command goes on.", file=sys.stderr)
+        sys.exit(130)
+    if done < len(pairs):
+        sys.exit(1)

@@ -1,0 +1,83 @@
+"""Paint in one pass by a network that was exported to ONNX."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from impasto.collection.card import Card
+from impasto.collection.onnx import card_of, open_session
+from impasto.errors import TooLargeError, UnknownName, WeightsError
+from impasto.losses.terms import Targets, mix
+
+if TYPE_CHECKING:
+    import onnxruntime
+
+_LARGEST = 1 << 23
+
+
+@dataclass(frozen=True)
+class OnnxModel:
+    """An exported network; like `FeedForward`, but on the CPU, and not for very large pictures."""
+
+    path: Path
+    card: Card
+    session: onnxruntime.InferenceSession
+
+    @staticmethod
+    def open(path: Path) -> OnnxModel:
+        """The network in a file.
+
+        Raises:
+            SettingsError: ONNX Runtime is missing.
+            WeightsError: the file is missing, damaged, or not made by `impasto export`.
+        """
+        session = open_session(path)
+        card = card_of(session, path)
+        if [given.name for given in session.get_inputs()][:1] != ["content"]:
+            raise WeightsError(f"{path} reads styles and paints nothing; give the file that it was exported beside.")
+        return OnnxModel(path, card, session)
+
+    def describe(self, painting: Tensor) -> Targets:
+        """The code of a style, read by NAME.style.onnx."""
+        reader = open_session(self.path.with_name(f"{self.path.stem}.style{self.path.suffix}"))
+        (code,) = reader.run(None, {"painting": painting.numpy()})
+        return {"style": {"code": torch.from_numpy(code)}}
+
+    def style_of(self, descriptions: Sequence[Targets], blend: Sequence[float]) -> Tensor:
+        """One code, or several blended."""
+        return mix(descriptions, blend)["style"]["code"]
+
+    def learned_style(self, names: Sequence[str], blend: Sequence[float]) -> Tensor:
+        """The shares of a painter's styles.
+
+        Raises:
+            UnknownName: it has not learned a style of that name.
+        """
+        weights = torch.zeros(1, len(self.card.styles))
+        for name, share in zip(names, blend):
+            if name not in self.card.styles:
+                raise UnknownName(f"style in {self.path.name}", name, self.card.styles)
+            weights[0, self.card.styles.index(name)] += share
+        return weights / weights.sum()
+
+    def draw(self, photo: Tensor, style: Tensor) -> Tensor:
+        """`photo` (1, 3, H, W) in [0, 1] painted, of the same size.
+
+        Raises:
+            TooLargeError: it has more than eight million pixels.
+        """
+        height, width = photo.shape[-2:]
+        if height * width > _LARGEST:
+            raise TooLargeError(
+                f"An exported network paints up to {_LARGEST / 1e6:.0f} million pixels, not {width}x{height}; give a "
+                "smaller --size, or paint with the .impasto file."
+            )
+        given = dict(zip((one.name for one in self.session.get_inputs()), (photo.numpy(), style.numpy())))
+        (painted,) = self.session.run(None, given)
+        return torch.from_numpy(painted)
