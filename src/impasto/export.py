@@ -165,8 +165,8 @@ class _MatrixProducts(Whole):
         centred = flat - mean
         covariance = centred @ centred.mT / flat.shape[2]
         identity = torch.eye(covariance.shape[-1], dtype=torch.float64)
-        floor = 1e-3 * (covariance * identity).sum((1, 2), keepdim=True) / covariance.shape[-1]
-        root, inverse = _roots(covariance + floor.clamp_min(1e-12) * identity, identity)
+        floor = 1e-5 + 1e-3 * (covariance * identity).sum((1, 2), keepdim=True) / covariance.shape[-1]
+        root, inverse = _roots(covariance + floor * identity, identity)
         middle, _ = _roots(root @ gaussian[1].double() @ root, identity)
         moved = inverse @ middle @ inverse @ centred + gaussian[0].double().unsqueeze(2)
         return moved.to(x.dtype).reshape(x.shape)

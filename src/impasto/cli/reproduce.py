@@ -42,35 +42,61 @@ def reproduce(
         output: Keep the new picture here.
     """
     from impasto.media.writing import check_target, write
-    from impasto.recipes.job import prepare
-    from impasto.recipes.recipe import preset
 
     if output is not None:
         check_target(output, force=False)
     target, record = _record_of(picture)
     folders = [Path(), target.parent, *(inputs or [])]
     photo, *styles = (_find(source, folders) for source in (record.content, *record.styles))
+    if record.method == "optimize":
+        again = _optimized(record, photo, styles, weights)
+    else:
+        again = _in_one_pass(record, photo, styles, folders)
+    if output is not None:
+        write(again, output, quality=record.output.get("quality"), depth=record.output.get("depth"))
+    sys.exit(_compare(target, again, record))
+
+
+def _optimized(record: Record, photo: Path, styles: list[Path], weights: Path | None) -> Picture:
+    from impasto.recipes.job import prepare
+    from impasto.recipes.recipe import preset
+
     recipe = preset("balanced", **record.recipe)
     job = prepare(photo, styles, recipe, blend=record.blend, weights=weights).writing(record.output)
-    for name, value in job.record.versions.items():
-        if record.versions.get(name) != value:
-            print(f"Painted with {name} {record.versions.get(name)}, now {value}: small differences may come of it.")
-    if job.record.encoder.sha256 != record.encoder.sha256:
-        raise RecordError(
-            f"The picture was painted with other weights ({record.encoder.name}); give them by --weights."
-        )
-
+    _check_same(record, job.record)
     step = None
     with progress_line() as progress:
-        task = progress.add_task(target.name, total=record.done, note="")
+        task = progress.add_task(record.content.name, total=record.done, note="")
         for step in job.painter.paint():
             progress.update(task, completed=step.done)
             if step.done >= record.done:
                 break
-    again = job.finish(step)
-    if output is not None:
-        write(again, output, quality=record.output.get("quality"), depth=record.output.get("depth"))
-    sys.exit(_compare(target, again, record))
+    return job.finish(step)
+
+
+def _in_one_pass(record: Record, photo: Path, styles: list[Path], folders: list[Path]) -> Picture:
+    from impasto.provenance import Record
+    from impasto.recipes.engines import model_of, open_model
+    from impasto.recipes.quick import prepare_manner
+    from impasto.recipes.recipe import Look
+
+    assert record.model is not None
+    look = Look.model_validate(record.recipe)
+    model = open_model(model_of(record.model) or str(_find(record.model, folders)), look)
+    manner = prepare_manner(model, look, styles, names=record.names, blend=record.blend)
+    again = manner.paint(photo, output=record.output)
+    _check_same(record, Record.from_xmp(again.metadata))
+    return again
+
+
+def _check_same(before: Record, now: Record) -> None:
+    """Say which versions differ, and refuse other weights."""
+    for name, value in now.versions.items():
+        if before.versions.get(name) != value:
+            print(f"Painted with {name} {before.versions.get(name)}, now {value}: small differences may come of it.")
+    for old, new in ((before.encoder, now.encoder), (before.model, now.model)):
+        if old and new and old.sha256 != new.sha256:
+            raise RecordError(f"The picture was painted with other weights ({old.name}); give them by --weights.")
 
 
 def _compare(target: Path, again: Picture, record: Record) -> int:

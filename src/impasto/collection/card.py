@@ -71,11 +71,14 @@ def load_model(path: Path) -> tuple[Card, nn.Module]:
     Raises:
         WeightsError: the file is missing, damaged, no model, or its weights do not match its card.
     """
+    import torch
+
     state, metadata = read_weights(path)
     card = _card(path, metadata)
     try:
-        model = MODELS[card.kind](**card.architecture)
-    except (TypeError, ValueError, KeyError, IndexError, RuntimeError) as error:
+        with torch.device("meta"):
+            model = MODELS[card.kind](**card.architecture)
+    except (TypeError, ValueError, KeyError, IndexError, AttributeError, RuntimeError) as error:
         raise WeightsError(f"The card of {path} describes no {card.kind} that can be built ({error}).") from error
     expected = model.state_dict()
     wrong = [key for key in expected if key not in state or state[key].shape != expected[key].shape]
@@ -84,7 +87,7 @@ def load_model(path: Path) -> tuple[Card, nn.Module]:
         raise WeightsError(f"The weights in {path} do not match its card ({wrong[0]}); fetch or train it again.")
     if not all(bool(value.isfinite().all()) for value in state.values()):
         raise WeightsError(f"The weights in {path} have NaN or infinity; fetch or train it again.")
-    model.load_state_dict(state)
+    model.load_state_dict(state, assign=True)
     return card, model.eval().requires_grad_(False)
 
 

@@ -31,7 +31,7 @@ def plan_scales(height: int, width: int, steps: Sequence[int], *, pyramid: bool 
     """Sizes that double up to (height, width), from a long side near 128.
 
     `steps` belong to long sides of about 128, 256, 512, ...; each size beyond them gets half the steps of the one
-    before. Without `pyramid` the only size is the last and gets the last of `steps`.
+    before. A size with 0 steps is left out. Without `pyramid` the only size is the last and gets the last of `steps`.
     """
     long_side = max(height, width)
     octaves = max(0, round(math.log2(long_side / COARSEST))) if pyramid else 0
@@ -41,6 +41,8 @@ def plan_scales(height: int, width: int, steps: Sequence[int], *, pyramid: bool 
         fraction = 0.5 ** (octaves - octave)
         h, w = fit(height, width, round(long_side * fraction)) if fraction < 1 else (height, width)
         if min(h, w) < SMALLEST_SIDE and fraction < 1:
+            continue
+        if steps[min(octave + first, len(steps) - 1)] == 0 and fraction < 1:
             continue
         beyond = max(0, octave + first - (len(steps) - 1))
         count = max(1, steps[min(octave + first, len(steps) - 1)] >> beyond)

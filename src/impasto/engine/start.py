@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from torch import Tensor
 
-Start = Literal["content", "noise", "color"]
+Start = Literal["content", "noise", "color", "instant"]
+PlainStart = Literal["content", "noise", "color"]
 
 
-def first_image(start: Start, content: Tensor, style: Tensor, seed: int) -> Tensor:
+def first_image(start: PlainStart, content: Tensor, style: Tensor, seed: int) -> Tensor:
     """The picture (1, 3, H, W) in [0, 1] to start from, of the size of `content`.
 
     `content`, the photo; `noise`, grey with white noise; `color`, the photo's light and shade in the mean and spread of

@@ -65,7 +65,10 @@ def trace_of_root(covariance: Tensor, root: Tensor) -> Tensor:
     also knows float64 where other devices do not.
     """
     with torch.no_grad():
-        values, vectors = torch.linalg.eigh(root @ covariance.cpu().double() @ root)
+        turned = root @ covariance.cpu().double() @ root
+        if not bool(turned.isfinite().all()):
+            return torch.full_like(covariance[:, 0, 0], float("nan"))
+        values, vectors = torch.linalg.eigh(turned)
         floor = 1e-8 * values[..., -1:].clamp_min(1e-20)
         roots = values.clamp_min(0).sqrt()
         inverse = roots / (values.clamp_min(0) + floor)

@@ -144,7 +144,7 @@ def transport(mean: Tensor, covariance: Tensor, gaussian: tuple[Tensor, Tensor])
     wanted_mean, wanted = gaussian
     own, target = covariance.cpu().double(), wanted.cpu().double()
     values, vectors = torch.linalg.eigh(own)
-    floor = 1e-3 * values.mean(1, keepdim=True).clamp_min(1e-9)
+    floor = 1e-3 * values.mean(1, keepdim=True) + 1e-5
     roots = (values.clamp_min(0) + floor).sqrt().unsqueeze(1)
     root, inverse = (vectors * roots) @ vectors.mT, (vectors / roots) @ vectors.mT
     values, vectors = torch.linalg.eigh(root @ target @ root)

@@ -11,6 +11,7 @@ from impasto.errors import SettingsError, UnknownName
 from impasto.recipes.recipe import Look
 
 if TYPE_CHECKING:
+    from impasto.provenance import Source
     from impasto.recipes.quick import Manner, Model
 
 ENGINES = ("optimize", "instant")
@@ -106,6 +107,14 @@ def open_model(name: str, look: Look) -> Model:
     from impasto.recipes.feedforward import FeedForward
 
     return FeedForward.open(name, look)
+
+
+def model_of(source: Source) -> str | None:
+    """The name on the shelf of a model that a record names, if the shelf still has it as it was."""
+    from impasto.collection.shelf import models
+    from impasto.weights.files import sha256
+
+    return next((name for name, path in models().items() if sha256(path) == source.sha256), None)
 
 
 def model_hash(engine: str | None, style: str, usual: str) -> str | None:

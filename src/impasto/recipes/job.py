@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from impasto.collection.shelf import find
 from impasto.device import choose_device, free_memory
 from impasto.encoders import load_encoder, weights_path
 from impasto.encoders.encoder import Encoder
@@ -81,6 +82,7 @@ def prepare(
         blend=shares,
         recipe=recipe.model_dump(mode="json"),
         encoder=_source(weights_path(recipe.encoder, weights)),
+        model=_source(find("instant")) if recipe.start == "instant" else None,
         versions=versions(),
     )
     return Job(Painter(photo, paintings, shares, recipe, encoder), record)

@@ -25,7 +25,8 @@ from impasto.losses.terms import Loss, Targets, Term, describe, mix, total
 from impasto.losses.wasserstein import Wasserstein
 from impasto.media.geometry import fit, resample, shift
 from impasto.media.image import Picture
-from impasto.recipes.recipe import ContentLoss, Recipe, StyleLoss
+from impasto.recipes.feedforward import FeedForward
+from impasto.recipes.recipe import ContentLoss, Look, Recipe, StyleLoss
 
 PHASES = ((0, 0), (1, 1), (0, 1), (1, 0))
 
@@ -124,11 +125,18 @@ class _Canvas:
         """The picture to start from at `scale`."""
         content = self._content(scale)
         if coarser is None:
-            first = first_image(self.recipe.start, content, self.styles[0], self.recipe.seed)
+            first = self._first_image(content, scale)
             return content.lerp(first, self.recipe.strength)
         detail = 1 - self.recipe.strength * (1 - self.recipe.detail)
         coarse_content = resample(self.content, (coarser.shape[-2], coarser.shape[-1]))
         return enlarge(coarser, content, coarse_content, detail)
+
+    def _first_image(self, content: Tensor, scale: Scale) -> Tensor:
+        if self.recipe.start != "instant":
+            return first_image(self.recipe.start, content, self.styles[0], self.recipe.seed)
+        instant = FeedForward.open("instant", Look(device=self.recipe.device, precision=self.recipe.precision))
+        style = instant.style_of([instant.describe(sized) for sized in self._sized_styles(scale)], self.blend)
+        return instant.draw(content, style).to(self.device)
 
     def objective(self, scale: Scale) -> Objective:
         """The weighted losses at `scale`, their targets computed once."""
@@ -157,14 +165,15 @@ class _Canvas:
 
     def _style_description(self, style: Term, scale: Scale) -> Targets:
         """The styles' statistics, blended."""
+        seen = (self._see(sized, [style], exact=True) for sized in self._sized_styles(scale))
+        return mix([describe([style], features)["style"] for features in seen], self.blend)
+
+    def _sized_styles(self, scale: Scale) -> Iterator[Tensor]:
         long_side = max(scale.height, scale.width) * self.recipe.style_scale
-        descriptions = []
         for picture in self.styles:
             height, width = picture.shape[-2:]
             factor = max(long_side / max(height, width), SMALLEST_SIDE / min(height, width))
-            sized = resample(picture, (round(height * factor), round(width * factor))).clamp(0, 1)
-            descriptions.append(describe([style], self._see(sized, [style], exact=True))["style"])
-        return mix(descriptions, self.blend)
+            yield resample(picture, (round(height * factor), round(width * factor))).clamp(0, 1)
 
     def _see(self, image: Tensor, terms: Sequence[Term], *, exact: bool) -> Iterator[tuple[str, Tensor]]:
         """(layer, features) in float32 for every layer that `terms` look at, the picture itself first."""

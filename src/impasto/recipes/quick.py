@@ -176,8 +176,8 @@ def _read_style(path: Path, model: Model, look: Look, max_pixels: int) -> Tensor
 
 
 def style_size(look: Look, shape: tuple[int, int]) -> int:
-    """The long side at which a painting of `shape` is looked at."""
-    size = _LARGEST_STYLE if look.size == "max" else min(look.size, _LARGEST_STYLE)
+    """The long side at which a painting of `shape` is looked at: the result's, but not larger than it is."""
+    size = min(_LARGEST_STYLE, max(shape), _LARGEST_STYLE if look.size == "max" else look.size)
     wanted = round(size * look.style_scale)
     height, width = fit(*shape, wanted)
     return wanted if min(height, width) >= _SMALLEST_SIDE else -(-wanted * _SMALLEST_SIDE // min(height, width))

@@ -60,9 +60,14 @@ class Recipe(Descent, Look):
         "l2", description="What smoothness is: total variation, absolute or squared."
     )
     smoothness_weight: float = Field(0.0, ge=0, description="Weight of smoothness.")
-    start: Start = Field("content", description="First picture: the photo, noise, or the photo in the style's colours.")
+    start: Start = Field(
+        "content",
+        description="First picture: the photo, noise, the photo in the style's colours, or painted in one pass.",
+    )
     detail: float = Field(0.8, ge=0, le=1, description="Share of the photo's own detail added at each finer size.")
-    steps: tuple[int, ...] = Field((100, 50, 16), description="Steps at long sides of 128, 256, 512 px; then halved.")
+    steps: tuple[int, ...] = Field(
+        (100, 50, 16), description="Steps at long sides of 128, 256, 512 px, then halved; 0: not there."
+    )
     jitter: bool = Field(False, description="Move the picture by a pixel between steps: less grain, but more steps.")
     pyramid: bool = Field(True, description="Paint coarse to fine; otherwise at the full size only.")
     seed: int = Field(0, ge=0, description="Fixes everything that is drawn at random.")
@@ -77,8 +82,8 @@ class Recipe(Descent, Look):
     @field_validator("steps")
     @classmethod
     def _steps_in_range(cls, value: tuple[int, ...]) -> tuple[int, ...]:
-        if not value or min(value) < 1:
-            raise ValueError("must be one or more counts of 1 or more")
+        if not value or min(value) < 0 or value[-1] < 1:
+            raise ValueError("must be one or more counts of 0 or more, the last of 1 or more")
         return value
 
     def layers(self) -> set[str]:

@@ -14,7 +14,7 @@ from impasto.encoders import load_encoder
 from impasto.encoders.encoder import Encoder
 from impasto.errors import PictureError, SettingsError
 from impasto.losses.terms import Targets
-from impasto.media.image import read
+from impasto.media.image import dimensions, read
 from impasto.models.instant import STYLE_LAYERS
 from impasto.models.painter import Painter
 from impasto.training.course import (
@@ -117,12 +117,12 @@ def train_painter(
 
 
 def _described(encoder: Encoder, style: Path, scale: float) -> Targets:
-    """The statistics of a style, seen at a long side of 512 px times `scale`.
+    """The statistics of a style, seen at a long side of 512 px at most, times `scale`.
 
     Raises:
         PictureError: it cannot be read, or is all one colour.
     """
-    picture = read(style, round(_STYLE_SIZE * scale)).pixels
+    picture = read(style, round(min(_STYLE_SIZE, max(dimensions(style))) * scale)).pixels
     if float(picture.amax((2, 3)).sub(picture.amin((2, 3))).max()) < 2 / 255:
         raise PictureError(f"{style} is all one colour, so there is no manner in it to learn; give another painting.")
     return describe_style(encoder, picture.to(next(encoder.parameters()).device))

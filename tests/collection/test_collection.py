@@ -1,0 +1,118 @@
+"""The shelf, and files that should not be trusted."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from impasto.collection.card import Card, load_model, read_card, write_model
+from impasto.collection.shelf import add, find, models, remove, shelf_folder
+from impasto.encoders import weights_path
+from impasto.errors import InputError, OutputError, UnknownName, WeightsError
+from impasto.models.painter import Painter
+from impasto.provenance import Source
+
+ARCHITECTURE = {"channels": {"relu3_1": 6}, "styles": 2, "widths": [6, 5, 4, 4], "blocks": 1}
+
+
+def card(**changes: object) -> Card:
+    fields = {
+        "kind": "painter", "description": "two", "architecture": ARCHITECTURE, "styles": ("a", "b"),
+        "encoder": Source(name="compact", sha256="0"), "licence": "MIT", "training": {},
+    }  # fmt: skip
+    return Card.model_validate({**fields, **changes})
+
+
+@pytest.fixture
+def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("IMPASTO_COLLECTION", str(tmp_path / "shelf"))
+    path = tmp_path / "two.impasto"
+    torch.manual_seed(0)
+    write_model(path, card(), Painter(**ARCHITECTURE).state_dict())  # type: ignore[arg-type]
+    return path
+
+
+def test_a_model_comes_back_as_it_was(model: Path) -> None:
+    torch.manual_seed(0)
+    original = Painter(**ARCHITECTURE)  # type: ignore[arg-type]
+    loaded_card, loaded = load_model(model)
+    assert loaded_card == card() == read_card(model)
+    for key, value in original.state_dict().items():
+        assert torch.allclose(loaded.state_dict()[key], value, atol=1e-3)
+    assert not any(parameter.requires_grad for parameter in loaded.parameters())
+
+
+def test_the_shelf(model: Path) -> None:
+    assert {"instant", "looks"} <= set(models())
+    add(model)
+    add(model, "other")
+    assert {"two", "other"} <= set(models())
+    assert find("two") == shelf_folder() / "two.impasto"
+    with pytest.raises(OutputError, match="exists"):
+        add(model)
+    remove("two")
+    with pytest.raises(UnknownName, match="other"):
+        find("othr")
+    with pytest.raises(InputError, match="comes with the package"):
+        remove("instant")
+    for name in ("../out", "a/b", "", ".hidden"):
+        with pytest.raises(InputError, match="cannot be the name"):
+            add(model, name or " ")
+
+
+def test_shipped_models_load_and_fit_the_encoder() -> None:
+    total = weights_path("compact").stat().st_size
+    from impasto.weights.files import sha256
+
+    for name in ("instant", "looks"):
+        loaded, _ = load_model(find(name))
+        assert loaded.encoder.sha256 == sha256(weights_path("compact"))
+        total += find(name).stat().st_size
+    assert total < 4 * 2**20
+
+
+def test_damaged_foreign_and_malicious_files(model: Path, tmp_path: Path) -> None:
+    truncated = tmp_path / "truncated.impasto"
+    truncated.write_bytes(model.read_bytes()[:-100])
+    with pytest.raises(WeightsError, match="not an intact"):
+        load_model(truncated)
+    pickled = tmp_path / "pickled.impasto"
+    torch.save({"a": torch.ones(1)}, pickled)
+    with pytest.raises(WeightsError, match="not an intact"):
+        load_model(pickled)
+    foreign = tmp_path / "foreign.impasto"
+    save_file({"a": torch.ones(1)}, foreign)
+    with pytest.raises(WeightsError, match="no model of impasto"):
+        load_model(foreign)
+    with pytest.raises(WeightsError, match="no weights file"):
+        load_model(tmp_path / "none.impasto")
+
+
+@pytest.mark.parametrize(("architecture", "message"), [
+    ({**ARCHITECTURE, "widths": [10**5, 5, 4, 4]}, "do not match"),
+    ({**ARCHITECTURE, "blocks": 10**9}, "no painter that can be built"),
+    ({**ARCHITECTURE, "widths": [6, 5]}, "no painter that can be built"),
+    ({**ARCHITECTURE, "styles": "many"}, "no painter that can be built"),
+    ({"code": "import os"}, "no painter that can be built"),
+])  # fmt: skip
+def test_cards_that_lie(model: Path, tmp_path: Path, architecture: dict[str, object], message: str) -> None:
+    path = tmp_path / "lie.impasto"
+    write_model(path, card(architecture=architecture), Painter(**ARCHITECTURE).state_dict())  # type: ignore[arg-type]
+    with pytest.raises(WeightsError, match=message):
+        load_model(path)
+
+
+def test_weights_that_are_not_numbers_and_cards_of_another_version(tmp_path: Path) -> None:
+    state = Painter(**ARCHITECTURE).state_dict()  # type: ignore[arg-type]
+    state["output.bias"] = torch.full((3,), float("nan"))
+    write_model(tmp_path / "nan.impasto", card(), state)
+    with pytest.raises(WeightsError, match="NaN"):
+        load_model(tmp_path / "nan.impasto")
+    told = {**json.loads(card().model_dump_json()), "format": 2}
+    save_file(state, tmp_path / "next.impasto", {"impasto": json.dumps(told)})
+    with pytest.raises(WeightsError, match="another version"):
+        read_card(tmp_path / "next.impasto")

@@ -1,0 +1,127 @@
+"""Painting networks: transport, statistics, and that strips change nothing."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from impasto.losses.wasserstein import Wasserstein, covariance_of
+from impasto.models.instant import STYLE_LAYERS, Instant
+from impasto.models.painter import Painter
+from impasto.models.stages import WHOLE, Moments, Stage, styled
+from impasto.models.strips import Stored, Strips
+
+CHANNELS = {"relu1_1": 3, "relu2_1": 4, "relu3_1": 6, "relu4_1": 5, "relu5_1": 4}
+
+
+def random(*shape: int, seed: int = 0) -> torch.Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def described(seed: int = 0, count: int = 1) -> dict[str, dict[str, torch.Tensor]]:
+    return {
+        layer: Wasserstein().describe(random(count, width, 12, 10, seed=seed).relu())
+        for layer, width in CHANNELS.items()
+    }
+
+
+def instant() -> Instant:
+    torch.manual_seed(0)
+    return Instant(CHANNELS, widths=(8, 6, 6, 5, 4, 4, 4), reader=8).requires_grad_(False)
+
+
+def painter() -> Painter:
+    torch.manual_seed(0)
+    network = Painter({"relu3_1": 6}, 3, widths=(6, 5, 4, 4), blocks=2).requires_grad_(False)
+    for rows in [*network.scales, *network.shifts]:
+        nn.init.normal_(rows, 0.5)
+    return network
+
+
+def content(height: int, width: int) -> dict[str, torch.Tensor]:
+    return {
+        "relu3_1": random(1, 6, height // 4, width // 4).relu(),
+        "relu4_1": random(1, 5, height // 8, width // 8, seed=1).relu(),
+    }
+
+
+def test_transport_reaches_mean_and_covariance() -> None:
+    photo, style = random(2, 5, 20, 20) * 3 + 1, random(2, 5, 30, 20, seed=1).relu()
+    wanted = Wasserstein().describe(style)
+    moved = WHOLE.transported(photo, (wanted["mean"], covariance_of(wanted)))
+    reached = Wasserstein().describe(moved)
+    assert torch.allclose(reached["mean"], wanted["mean"], atol=1e-4)
+    assert torch.allclose(covariance_of(reached), covariance_of(wanted), rtol=0.01, atol=1e-3)
+
+
+def test_transport_of_a_picture_to_itself_moves_nothing() -> None:
+    photo = random(1, 5, 20, 20).relu()
+    own = Wasserstein().describe(photo)
+    assert torch.allclose(WHOLE.transported(photo, (own["mean"], covariance_of(own))), photo, atol=2e-3)
+
+
+def test_transport_of_a_flat_photo_is_the_mean_of_the_style() -> None:
+    own = Wasserstein().describe(random(1, 5, 20, 20))
+    moved = WHOLE.transported(torch.ones(1, 5, 8, 8), (own["mean"], covariance_of(own)))
+    assert torch.allclose(moved, own["mean"][:, :, None, None].expand_as(moved), atol=1e-3)
+
+
+def test_what_is_styled_has_the_mean_and_deviation_that_the_style_asks_for() -> None:
+    x = random(1, 4, 40, 40) * 7 + 3
+    y = styled(x, Moments.of(x), torch.full((1, 4, 1, 1), 0.5), torch.full((1, 4, 1, 1), 9.0))
+    assert torch.allclose(y.mean((2, 3)), torch.full((1, 4), 9.0), atol=1e-3)
+    assert torch.allclose(y.std((2, 3)), torch.full((1, 4), 0.5), atol=1e-3)
+
+
+@pytest.mark.parametrize(("stage", "size"), [
+    (Stage(3, 4), (17, 12)), (Stage(3, 4, enlarge=True), (34, 24)), (Stage(3, 4, stride=2), (9, 6)),
+])  # fmt: skip
+def test_a_stage_on_strips_is_the_stage(stage: Stage, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("impasto.models.strips._VALUES", 100)
+    x, scale, shift = random(1, 3, 17, 12), torch.full((1, 4, 1, 1), 2.0), torch.full((1, 4, 1, 1), 0.3)
+    rows = Stored(3, 17, 12, torch.device("cpu"))
+    rows.append(x[:, :, :5])
+    rows.append(x[:, :, 5:])
+    with torch.no_grad():
+        whole, strips = WHOLE.stage(x, stage, scale, shift), Strips().stage(rows, stage, scale, shift)
+    assert (strips.height, strips.width) == whole.shape[2:] == size
+    assert torch.allclose(strips.rows(0, strips.height), whole, atol=1e-2)
+
+
+@pytest.mark.parametrize(("height", "width"), [(64, 48), (120, 40), (40, 200)])
+@pytest.mark.parametrize("kind", ["instant", "painter"])
+def test_strips_change_nothing(kind: str, height: int, width: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("impasto.models.strips._VALUES", 600)
+    seen = content(height, width)
+    network: Instant | Painter = instant() if kind == "instant" else painter()
+    style = (
+        network.style(described()) if isinstance(network, Instant) else network.style(torch.tensor([[0.2, 0.5, 0.3]]))
+    )
+    stored = {}
+    for layer, features in seen.items():
+        stored[layer] = Stored(*features.shape[1:], torch.device("cpu"))
+        stored[layer].append(features)
+    whole, strips = network(seen, style), network.draw(stored, style, Strips())
+    assert len(list(strips.strips())) > 3
+    difference = (strips.rows(0, height) - whole).abs()
+    assert difference.max() < 1 / 255
+    assert strips.rows(7, 9).shape == (1, 3, 2, width)
+
+
+def test_a_painters_styles_and_their_mixtures() -> None:
+    network, seen = painter(), content(64, 64)
+    one, other, both = (
+        network(seen, network.style(torch.tensor([w]))) for w in ([1.0, 0, 0], [0, 0, 1.0], [0.5, 0, 0.5])
+    )
+    assert one.shape == (1, 3, 64, 64)
+    assert (one - other).abs().mean() > 0.01
+    assert (both - one).abs().mean() < (other - one).abs().mean()
+
+
+def test_the_instant_network_follows_the_style() -> None:
+    network, seen = instant(), content(64, 64)
+    first, again, second = (network(seen, network.style(described(seed))) for seed in (0, 0, 5))
+    assert torch.equal(first, again)
+    assert not torch.allclose(first, second)
+    assert set(described()) == set(STYLE_LAYERS)

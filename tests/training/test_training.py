@@ -1,0 +1,272 @@
+"""Training by gradient descent: data, loading, the loop, going on, what comes out."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tarfile
+import time
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from PIL import Image
+
+from impasto.cli import main
+from impasto.collection.card import load_model, read_card
+from impasto.errors import DivergedError, InputError, PictureError, RecordError, SettingsError
+from impasto.training.instant import train_instant
+from impasto.training.lesson import Choice
+from impasto.training.loading import Loader
+from impasto.training.loop import learning_rate
+from impasto.training.painter import train_painter
+from impasto.training.pictures import Crops, find_pictures
+from impasto.training.settings import InstantTraining, PainterTraining, Training
+
+QUICK: dict[str, Any] = {"batch": 2, "crop_size": 64, "steps": 4, "validate_every": 2, "device": "cpu"}
+
+
+@pytest.fixture
+def folder(tmp_path: Path, save: Any) -> Path:
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for number in range(24):
+        save(f"photos/{number:02}.png", 72, 80, number)
+    return photos
+
+
+@pytest.fixture
+def style(save: Any) -> Path:
+    return save("style.png", 96, 96, 77)
+
+
+def test_a_crop_depends_on_its_number_alone(folder: Path) -> None:
+    paths = find_pictures([folder])
+    one, other = (Crops(paths, 64, seed=3, disturbed=0.5) for _ in range(2))
+    first = one.batch(range(8))
+    other.batch([5, 2])
+    assert torch.equal(other.batch(range(8)), first)
+    assert torch.equal(one.draw(8), first)
+    assert not torch.equal(Crops(paths, 64, seed=4).batch(range(8)), first)
+
+
+def test_loading_in_threads_and_processes_draws_every_crop_once(folder: Path) -> None:
+    crops = Crops(find_pictures([folder]), 64, disturbed=0.0)
+    alone = [indices for indices, _ in zip(range(6), Loader(crops, 2).batches())]
+    assert alone == list(range(6))
+    seen = []
+    for rank in range(2):
+        batches = Loader(crops, 2, workers=3, rank=rank, world=2).batches(start=1)
+        for _ in range(2):
+            indices, batch = next(batches)
+            assert torch.equal(batch, crops.batch(indices))
+            seen += list(indices)
+        batches.close()  # type: ignore[attr-defined]
+    assert sorted(seen) == list(range(4, 12))
+
+
+def test_archives_and_lists(folder: Path, tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.write(folder / "00.png", "../../escaped.png")
+        archive.write(folder / "01.png", "deep/inside.png")
+        archive.writestr("notes.txt", "no picture")
+    with tarfile.open(tmp_path / "b.tar.gz", "w:gz") as tape:
+        tape.add(folder / "02.png", "/absolute.png")
+    (tmp_path / "list.txt").write_text("photos/03.png\nphotos/04.png\n")
+    (tmp_path / "list.csv").write_text("path,artist\nphotos/05.png,somebody\n")
+    zipped, taped, listed, tabled = find_pictures(
+        [tmp_path / name for name in ("a.zip", "b.tar.gz", "list.txt", "list.csv")]
+    )
+    assert [len(paths) for paths in (zipped, taped, listed, tabled)] == [2, 1, 2, 1]
+    assert not (tmp_path.parent / "escaped.png").exists()
+    assert find_pictures([tmp_path / "a.zip"]) == [zipped]
+    assert all(path.read_bytes().startswith(b"\x89PNG") for path in (*zipped, *taped, *listed, *tabled))
+    (tmp_path / "c.zip").write_bytes((tmp_path / "a.zip").read_bytes()[:300])
+    with pytest.raises(InputError, match="cannot be unpacked"):
+        find_pictures([tmp_path / "c.zip"])
+
+
+def test_choices_mix_some_styles() -> None:
+    choice = Choice.draw(range(400), 5, seed=0)
+    assert set(choice.styles.flatten().tolist()) == set(range(5))
+    assert 60 < int((choice.mixture > 0).sum()) < 140
+    rows = choice.mix(torch.eye(5))
+    assert torch.allclose(rows.sum(1), torch.ones(400))
+
+
+@pytest.mark.parametrize(("schedule", "half"), [("cosine", 0.5), ("linear", 0.5), ("constant", 1.0)])
+def test_the_learning_rate(schedule: Any, half: float) -> None:
+    settings = Training(learning_rate=1.0, warm_up=10, schedule=schedule)
+    assert learning_rate(settings, 4, 0.0) == pytest.approx(0.5)
+    assert learning_rate(settings, 500, 0.5) == pytest.approx(half)
+
+
+def instant(folder: Path, output: Path, **changes: Any) -> dict[str, torch.Tensor]:
+    settings = InstantTraining(**{**QUICK, **changes})
+    resume = changes.get("steps", 0) == 4 and output.with_name(f"{output.stem}.training").exists()
+    for _ in train_instant([folder], [folder], output, settings, resume=resume):
+        pass
+    return torch.load(output.with_name(f"{output.stem}.training") / "checkpoint.pt", weights_only=True)
+
+
+def test_resuming_gives_the_same_bits(folder: Path, tmp_path: Path) -> None:
+    through = instant(folder, tmp_path / "through.impasto", accumulate=2, schedule="constant", workers=2)
+    instant(folder, tmp_path / "halves.impasto", accumulate=2, schedule="constant", steps=3)
+    halves = instant(folder, tmp_path / "halves.impasto", accumulate=2, schedule="constant", steps=4)
+    assert through["step"] == halves["step"] == 4
+    for part in ("network", "average"):
+        for key, value in through[part].items():
+            assert torch.equal(value, halves[part][key]), key
+    assert torch.equal(through["random"], halves["random"])
+    assert through["best"][0] == halves["best"][0]
+    assert (tmp_path / "through.impasto").read_bytes()[5000:] == (tmp_path / "halves.impasto").read_bytes()[5000:]
+
+
+def test_a_painter_learns(folder: Path, style: Path, tmp_path: Path) -> None:
+    settings = PainterTraining(**{**QUICK, "steps": 40, "learning_rate": 0.01, "warm_up": 2, "validate_every": 10})
+    output = tmp_path / "one.impasto"
+    reports = list(train_painter([style], output, settings, photos=[folder]))
+    first, last = (float(report.message.split("style ")[1].split()[0]) for report in (reports[0], reports[-1]))
+    assert last < 0.8 * first
+    card, _ = load_model(output)
+    assert card.styles == ("style",)
+    assert card.training["test"]["style"] < first
+    assert [path.name for path in (tmp_path / "one.training").glob("events*")]
+
+    more = tmp_path / "more.impasto"
+    other = style.with_name("other.png")
+    Image.open(style).rotate(90).save(other)
+    quick = PainterTraining(**QUICK)
+    list(train_painter([style, other], more, quick, photos=[folder], start=output))
+    assert read_card(more).styles == ("style", "other")
+    assert read_card(more).training["from"]["name"] == "one.impasto"
+    with pytest.raises(SettingsError, match="a painter goes on from another painter"):
+        list(train_painter([style], more, quick, photos=[folder], start=_instant_file()))
+
+
+def _instant_file() -> Path:
+    from impasto.collection.shelf import find
+
+    return find("instant")
+
+
+def test_it_stops_when_nothing_gets_better(folder: Path, style: Path, tmp_path: Path) -> None:
+    settings = PainterTraining(**{**QUICK, "steps": 50, "learning_rate": 1e-12, "patience": 2, "validate_every": 1})
+    reports = list(train_painter([style], tmp_path / "p.impasto", settings, photos=[folder]))
+    assert len(reports) < 10
+
+
+def test_nan_stops_and_keeps_the_last_checkpoint(folder: Path, style: Path, tmp_path: Path) -> None:
+    output = tmp_path / "p.impasto"
+    settings = PainterTraining(**{**QUICK, "steps": 60, "learning_rate": 1e30, "warm_up": 0, "clip": 1e30,
+                                  "checkpoint_minutes": 1e-9})  # fmt: skip
+    with pytest.raises(DivergedError, match="lower --learning-rate"):
+        list(train_painter([style], output, settings, photos=[folder]))
+    assert not output.exists()
+    state = torch.load(tmp_path / "p.training" / "checkpoint.pt", weights_only=True)
+    assert state["step"] >= 1
+
+
+def test_other_settings_and_damaged_checkpoints_are_refused(folder: Path, style: Path, tmp_path: Path) -> None:
+    output = tmp_path / "p.impasto"
+    list(train_painter([style], output, PainterTraining(**QUICK), photos=[folder]))
+    other = PainterTraining(**{**QUICK, "learning_rate": 0.5, "clip": 3.0})
+    with pytest.raises(RecordError, match=r"other settings \(learning_rate, clip\)"):
+        list(train_painter([style], output, other, photos=[folder], resume=True))
+    (tmp_path / "p.training" / "checkpoint.pt").write_bytes(b"PK nothing")
+    with pytest.raises(RecordError, match="is damaged"):
+        list(train_painter([style], output, PainterTraining(**QUICK), photos=[folder], resume=True))
+
+
+def test_bad_sources(folder: Path, style: Path, save: Any, tmp_path: Path) -> None:
+    settings, output = PainterTraining(**QUICK), tmp_path / "p.impasto"
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError, match="no pictures in"):
+        list(train_painter([style], output, settings, photos=[tmp_path / "empty"]))
+    few = tmp_path / "few"
+    few.mkdir()
+    (folder / "00.png").rename(few / "00.png")
+    with pytest.raises(InputError, match="holds 1 pictures; a training needs 21"):
+        list(train_painter([style], output, settings, photos=[few]))
+    Image.new("RGB", (64, 64), "red").save(tmp_path / "red.png")
+    with pytest.raises(PictureError, match="all one colour"):
+        list(train_painter([tmp_path / "red.png"], output, settings, photos=[folder]))
+    with pytest.raises(SettingsError, match="two are called style"):
+        list(train_painter([style, style], output, settings, photos=[folder]))
+    for path in sorted(folder.iterdir())[:12]:
+        path.write_bytes(path.read_bytes()[:80])
+    reports = list(train_painter([style], output, settings, photos=[folder]))
+    assert "broken pictures" in reports[-1].message
+
+
+def run(*arguments: object) -> int:
+    try:
+        main([str(argument) for argument in arguments])
+    except SystemExit as end:
+        return int(end.code or 0)
+    return 0
+
+
+FLAGS = ["--batch", 2, "--crop-size", 64, "--device", "cpu"]
+
+
+def test_an_interrupt_keeps_a_checkpoint_that_can_be_resumed(folder: Path, style: Path, tmp_path: Path) -> None:
+    output = tmp_path / "p.impasto"
+    command = ["train", "painter", "--style", style, "--photos", folder, "--from", "none", "-o", output, *FLAGS]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "impasto", *map(str, command), "--steps", "100000"], stderr=subprocess.PIPE, text=True
+    )
+    events = tmp_path / "p.training"
+    for _ in range(1200):
+        if list(events.glob("events*")):
+            break
+        time.sleep(0.1)
+    time.sleep(2)
+    process.send_signal(signal.SIGINT)
+    _, told = process.communicate(timeout=60)
+    assert process.returncode == 130, told
+    assert "--resume goes on" in told
+    steps = torch.load(events / "checkpoint.pt", weights_only=True)["step"]
+    assert steps >= 1
+    assert run(*command, "--steps", steps + 2) == 2
+    assert run(*command, "--steps", steps + 2, "--resume") == 0
+    assert read_card(output).training["steps"] == steps + 2
+
+
+def test_two_processes_train_as_one(folder: Path, style: Path, tmp_path: Path) -> None:
+    output = tmp_path / "ddp.impasto"
+    command = ["train", "painter", "--style", style, "--photos", folder, "--from", "none", "-o", output, *FLAGS]
+    done = subprocess.run(
+        [sys.executable, "-m", "impasto", *map(str, command), "--steps", "3", "--devices", "2"],
+        capture_output=True, text=True, timeout=200, env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count(str(output)) == 1
+    assert read_card(output).training["settings"]["devices"] == 2
+
+    alone = tmp_path / "alone.impasto"
+    settings = PainterTraining(**{**QUICK, "batch": 4, "steps": 3, "validate_every": 250})
+    list(train_painter([style], alone, settings, photos=[folder]))
+    together = torch.load(tmp_path / "ddp.training" / "checkpoint.pt", weights_only=True)["network"]
+    apart = torch.load(tmp_path / "alone.training" / "checkpoint.pt", weights_only=True)["network"]
+    for key, value in apart.items():
+        assert torch.allclose(together[key], value, atol=2e-2), key
+
+
+def test_what_the_door_refuses(folder: Path, style: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["train", "painter", "--style", style, "--photos", folder, *FLAGS, "--steps", 1, "--from"]
+    assert run(*command, "none", "-o", tmp_path / "p.txt") == 2
+    assert "ends in .impasto" in capsys.readouterr().err
+    assert run(*command, "nothing", "-o", tmp_path / "p.impasto") == 2
+    assert "no model on the shelf" in capsys.readouterr().err
+    assert run(*command, "none", "-o", tmp_path / "p.impasto", "--resume") == 2
+    assert "no training to resume" in capsys.readouterr().err
+    assert run(*command, "none", "-o", tmp_path / "p.impasto", "--crop-size", 65) == 2
+    assert "multiple of 8" in capsys.readouterr().err
+    assert not list(tmp_path.glob("p.*"))
+    assert json.loads(PainterTraining().model_dump_json())["style_scale"] == 1.0
