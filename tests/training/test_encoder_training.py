@@ -81,7 +81,7 @@ def test_pictures_are_split_once(folder: Path) -> None:
     assert split(paths) == parts
     assert split(paths, seed=1) != parts
     (folder / "none").mkdir()
-    with pytest.raises(InputError, match="no pictures below"):
+    with pytest.raises(InputError, match="no pictures in"):
         find_pictures([folder / "none"])
 
 
@@ -93,7 +93,7 @@ def test_crops_are_fixed_by_their_seed_and_skip_what_is_broken(folder: Path) -> 
     assert float(first.min()) >= 0
     assert float(first.max()) <= 1
     assert torch.equal(Crops(paths, 64, seed=3).draw(150), first)
-    assert [path.name for path in drawn.skipped] == ["24.jpg"]
+    assert [path.name for path in drawn.broken] == ["24.jpg"]
     with pytest.raises(InputError):
         Crops([[folder / "24.jpg"]], 64).draw(1)
 

@@ -70,7 +70,7 @@ def batch(
     kind = check_target(Path(f"result{suffix}"), quality=quality, force=True)
     pairs = plan(photos, style or [], suffix)
     cores = psutil.cpu_count(logical=False) or 1
-    count = min(workers or cores, len(pairs))
+    count = min(cores if workers is None else workers, len(pairs))
     if count < 1:
         raise SettingsError(f"Expected 1 worker or more; got {workers}.")
     changes = explicit(recipe)

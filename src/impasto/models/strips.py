@@ -45,6 +45,9 @@ class Stored(Rows):
         self._file = tempfile.TemporaryFile(prefix="impasto-")  # noqa: SIM115
         self._row = channels * width * 2
 
+    def __del__(self) -> None:
+        self._file.close()
+
     def append(self, rows: Tensor) -> None:
         """Rows (1, C, h, W) that follow those before."""
         array = rows.permute(0, 2, 3, 1).half().contiguous().cpu().numpy()

@@ -8,7 +8,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import count
 
-import torch
 from torch import Tensor
 
 from impasto.training.pictures import Crops
@@ -33,7 +32,7 @@ class Loader:
 
     def batches(self, start: int = 0) -> Iterator[tuple[range, Tensor]]:
         """(indices, crops (N, 3, S, S)) of batch `start` and all that follow, without end."""
-        pool = ThreadPoolExecutor(self.workers, initializer=torch.set_num_threads, initargs=(1,))
+        pool = ThreadPoolExecutor(self.workers)
         ready: deque[tuple[range, Future[Tensor]]] = deque()
         try:
             for number in count(start):

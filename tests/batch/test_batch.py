@@ -1,0 +1,183 @@
+"""Batches: what is planned, what is done once, what survives."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from impasto.batch.ledger import Job, Ledger
+from impasto.batch.plan import plan
+from impasto.cli import main
+from impasto.errors import InputError, OutputError
+from impasto.media.image import read
+
+SMALL = ["--size", "64"]
+
+
+def run(*arguments: object) -> int:
+    try:
+        main([str(argument) for argument in arguments])
+    except SystemExit as end:
+        return int(end.code or 0)
+    return 0
+
+
+@pytest.fixture
+def photos(tmp_path: Path, save: Any) -> Path:
+    (tmp_path / "photos" / "deep").mkdir(parents=True)
+    save("photos/a.jpg", 60, 80, 0)
+    save("photos/deep/b.png", 80, 60, 1)
+    (tmp_path / "photos" / "notes.txt").write_text("no picture")
+    save("style.png", 90, 90, 7)
+    return tmp_path / "photos"
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*.*") if not path.name.startswith("."))
+
+
+def test_plans(photos: Path, tmp_path: Path) -> None:
+    pairs = plan([str(photos)], ["x/starry.jpg", "looks:swirls"], ".png")
+    assert [str(pair.output) for pair in pairs] == [
+        "a_starry.png", "a_swirls.png", "deep/b_starry.png", "deep/b_swirls.png",
+    ]  # fmt: skip
+    assert len(plan([str(photos / "**" / "*.*")], ["s.jpg"], ".jpg")) == 2
+    table = tmp_path / "pairs.csv"
+    table.write_text("content,style,output\nphotos/a.jpg,style.png,one.jpg\nphotos/deep/b.png,looks:swirls,\n")
+    one, two = plan([str(table)], [], ".png")
+    assert (str(one.output), one.styles) == ("one.jpg", (str(tmp_path / "style.png"),))
+    assert (str(two.output), two.styles) == ("b_swirls.png", ("looks:swirls",))
+
+
+def test_pictures_of_one_name_are_told_apart(photos: Path, save: Any) -> None:
+    save("photos/a.png", 60, 80, 2)
+    assert sorted(str(pair.output) for pair in plan([str(photos)], ["s.jpg"], ".png"))[:2] == [
+        "deep/b_s.png", "jpg_a_s.png",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("table", "message"), [
+    ("content,style\n", "at least one row"),
+    ("photo,style\na,b\n", "columns content and style"),
+    ("content,style,output\na.jpg,b.jpg,../out.png\n", "outside the folder"),
+    ("content,style,output\na.jpg,,x.png\n", "lacks its content or style"),
+    ("content,style,output\na.jpg,b.jpg,x.png\nc.jpg,b.jpg,x.png\nd.jpg,b.jpg,x.png\n", "Two results"),
+])  # fmt: skip
+def test_tables_that_cannot_be_followed(tmp_path: Path, table: str, message: str) -> None:
+    (tmp_path / "pairs.csv").write_text(table)
+    with pytest.raises(InputError, match=message):
+        plan([str(tmp_path / "pairs.csv")], [], ".png")
+
+
+def test_the_ledger_gives_each_job_to_one(tmp_path: Path) -> None:
+    jobs = [Job(str(tmp_path / f"{n}.png"), f"key{n}", "c", "s") for n in range(3)]
+    first, second = Ledger(tmp_path), Ledger(tmp_path)
+    first.enter(jobs)
+    keys = [job.key for job in jobs]
+    taken = [ledger.claim(keys) for ledger in (first, second, first, second)]
+    assert taken == [*jobs, None]
+    first.finish(jobs[0])
+    first.fail(jobs[1], "no", retry=True)
+    second.release(jobs[2])
+    assert second.claim(["key1"]) == jobs[1]
+    for _ in range(2):
+        second.fail(jobs[1], "no", retry=True)
+        second.claim(["key1"])
+    second.fail(jobs[1], "no", retry=True)
+    states = first.states([job.output for job in jobs])
+    assert [state for state, _ in states.values()] == ["done", "failed", "waiting"]
+
+
+def test_the_ledger_takes_back_what_the_dead_were_doing(tmp_path: Path) -> None:
+    job = Job(str(tmp_path / "a.png"), "key", "c", "s")
+    ledger = Ledger(tmp_path)
+    ledger.enter([job])
+    code = (
+        "import pathlib, sys; from impasto.batch.ledger import Ledger; Ledger(pathlib.Path(sys.argv[1])).claim(['key'])"
+    )
+    for _ in range(3):
+        subprocess.run([sys.executable, "-c", code, tmp_path], check=True)
+    assert ledger.claim(["key"]) is None
+    state, error = ledger.states([job.output])[job.output]
+    assert state == "failed"
+    assert "died 3 times" in str(error)
+
+
+def test_a_damaged_ledger_is_told(tmp_path: Path) -> None:
+    (tmp_path / ".impasto-batch.sqlite").write_bytes(b"this is no database" * 100)
+    with pytest.raises(OutputError, match="cannot be used"):
+        Ledger(tmp_path)
+
+
+def test_every_photo_in_every_style_once(photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "out"
+    (photos / "broken.jpg").write_bytes((photos / "a.jpg").read_bytes()[:400])
+    command = ["batch", photos, "--style", tmp_path / "style.png", "-o", out, *SMALL]
+    assert run(*command) == 1
+    told = capsys.readouterr()
+    assert "2 of 3 pictures" in told.out
+    assert "broken_style.png" in told.err
+    assert names(out) == ["a_style.png", "deep/b_style.png"]
+    assert read(out / "a_style.png").size == (48, 64)
+    painted = (out / "a_style.png").stat().st_mtime_ns
+    (photos / "broken.jpg").unlink()
+    assert run(*command) == 0
+    assert (out / "a_style.png").stat().st_mtime_ns == painted
+    assert run(*command, "--strength", "0.5") == 0
+    assert (out / "a_style.png").stat().st_mtime_ns != painted
+    assert run("reproduce", out / "a_style.png", "-i", photos, "-i", tmp_path) == 0
+
+
+def test_foreign_files_are_not_replaced(photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "a_style.png").write_text("mine")
+    command = ["batch", photos, "--style", tmp_path / "style.png", "-o", out, *SMALL]
+    assert run(*command) == 2
+    assert "no result of a batch" in capsys.readouterr().err
+    assert (out / "a_style.png").read_text() == "mine"
+
+
+def test_it_survives_kill_and_shares_with_another(photos: Path, tmp_path: Path, save: Any) -> None:
+    for number in range(12):
+        save(f"photos/{number:02}.png", 60, 80, number)
+    out = tmp_path / "out"
+    command = [sys.executable, "-m", "impasto", "batch", photos, "--style", tmp_path / "style.png", "-o", out]
+    command += ["--size", "384", "--workers", "1"]
+    arguments = [str(argument) for argument in command]
+    process = subprocess.Popen(arguments, start_new_session=True)
+    for _ in range(600):
+        if names(out) if out.is_dir() else False:
+            break
+        time.sleep(0.1)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    before = {name: (out / name).stat().st_mtime_ns for name in names(out)}
+    assert 0 < len(before) < 14
+    both = [subprocess.Popen(arguments) for _ in range(2)]
+    assert [process.wait(timeout=200) for process in both] == [0, 0]
+    assert len(names(out)) == 14
+    assert all((out / name).stat().st_mtime_ns == when for name, when in before.items())
+
+
+@pytest.mark.parametrize(("arguments", "message"), [
+    (["{photos}"], "Expected a --style"),
+    (["{tmp}/none", "--style", "{style}"], "no pictures in"),
+    (["{photos}", "--style", "{tmp}/none.png"], "no file"),
+    (["{photos}", "--style", "{style}", "--format", "doc"], "doc"),
+    (["{photos}", "--style", "{style}", "--workers", "0"], "1 worker or more"),
+    (["{photos}", "--style", "{style}", "--steps", "4"], "--steps steers painting by optimisation"),
+])  # fmt: skip
+def test_what_is_refused_before_any_work(
+    photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
+) -> None:
+    given = [a.format(photos=photos, tmp=tmp_path, style=tmp_path / "style.png") for a in arguments]
+    assert run("batch", *given, "-o", tmp_path / "out") == 2
+    assert message in capsys.readouterr().err

@@ -1,0 +1,70 @@
+"""Networks as ONNX paint the same pictures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from PIL import Image
+
+from impasto.cli import main
+from impasto.collection.shelf import find
+from impasto.errors import WeightsError
+from impasto.recipes.onnx import OnnxModel
+
+
+def run(*arguments: object) -> int:
+    try:
+        main([str(argument) for argument in arguments])
+    except SystemExit as end:
+        return int(end.code or 0)
+    return 0
+
+
+def difference(one: Path, other: Path) -> int:
+    first, second = (np.asarray(Image.open(path).convert("RGB")).astype(int) for path in (one, other))
+    return int(np.abs(first - second).max())
+
+
+@pytest.mark.parametrize("name", ["looks", "instant"])
+def test_the_same_pictures(name: str, save: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    photo, style, exported = save("photo.png", 61, 90, 0), save("style.png", 90, 70, 4), tmp_path / f"{name}.onnx"
+    assert run("export", name, "--float16", "-o", exported) == 0
+    differences = [float(line.split()[-1]) for line in capsys.readouterr().out.splitlines()]
+    assert len(differences) == (2 if name == "instant" else 1)
+    assert max(differences) <= 1e-3
+    assert exported.stat().st_size < 4e6
+    for size in (64, 123):
+        if name == "instant":
+            by_onnx, by_torch = ["--engine", exported], ["--engine", "instant"]
+            assert run("paint", photo, style, *by_onnx, "-o", tmp_path / "onnx.png", "--size", size, "--force") == 0
+            assert run("paint", photo, style, *by_torch, "-o", tmp_path / "torch.png", "--size", size, "--force") == 0
+        else:
+            assert (
+                run("paint", photo, f"{exported}:mosaic", "-o", tmp_path / "onnx.png", "--size", size, "--force") == 0
+            )
+            assert run("paint", photo, "looks:mosaic", "-o", tmp_path / "torch.png", "--size", size, "--force") == 0
+        assert difference(tmp_path / "onnx.png", tmp_path / "torch.png") <= 2
+    if name == "looks":
+        assert run("reproduce", tmp_path / "onnx.png") == 0
+
+
+def test_files_that_cannot_be_used(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "damaged.onnx").write_bytes(b"\x08\x07nothing")
+    with pytest.raises(WeightsError, match="no intact ONNX"):
+        OnnxModel.open(tmp_path / "damaged.onnx")
+    identity = onnx.helper.make_node("Identity", ["content"], ["painted"])
+    value = [onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [1]) for name in ("content", "painted")]
+    graph = onnx.helper.make_graph([identity], "foreign", value[:1], value[1:])
+    onnx.save(onnx.helper.make_model(graph, ir_version=10, opset_imports=[onnx.helper.make_opsetid("", 20)]),
+              tmp_path / "foreign.onnx")  # fmt: skip
+    with pytest.raises(WeightsError, match="not made by 'impasto export'"):
+        OnnxModel.open(tmp_path / "foreign.onnx")
+    assert run("export", "looks", "-o", tmp_path / "out.txt") == 2
+    assert "ends in .onnx" in capsys.readouterr().err
+    assert find("looks").is_file()
+    assert torch.__version__

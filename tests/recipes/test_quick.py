@@ -1,0 +1,172 @@
+"""Painting in one pass, from files to files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from PIL import Image
+
+from impasto.cli import main
+from impasto.errors import PictureError, SettingsError, UnknownName
+from impasto.media.image import read
+from impasto.recipes.engines import choose
+from impasto.recipes.feedforward import FeedForward
+from impasto.recipes.quick import Manner, prepare_manner
+from impasto.recipes.recipe import Look
+
+
+def run(*arguments: object) -> int:
+    try:
+        main([str(argument) for argument in arguments])
+    except SystemExit as end:
+        return int(end.code or 0)
+    return 0
+
+
+@pytest.fixture
+def photo(save: Any) -> Path:
+    return save("photo.jpg", 90, 120, 0)
+
+
+@pytest.fixture
+def style(save: Any) -> Path:
+    return save("style.png", 100, 100, 3)
+
+
+@pytest.fixture
+def other(save: Any) -> Path:
+    return save("other.png", 100, 120, 9)
+
+
+def manner(*styles: Path, blend: tuple[float, ...] | None = None, **look: Any) -> Manner:
+    settings = Look(**{"size": 96, **look})
+    return prepare_manner(FeedForward.open("instant", settings), settings, styles, blend=blend)
+
+
+def painted(photo: Path, *styles: Path, blend: tuple[float, ...] | None = None, **look: Any) -> torch.Tensor:
+    return manner(*styles, blend=blend, **look).paint(photo).pixels
+
+
+def test_it_has_the_style_and_the_size_asked_for(photo: Path, style: Path, other: Path) -> None:
+    first, second = painted(photo, style), painted(photo, other)
+    assert first.shape == (1, 3, 72, 96)
+    assert first.min() >= 0
+    assert first.max() <= 1
+    assert torch.equal(first, painted(photo, style))
+    assert (first - second).abs().mean() > 0.02
+    wanted = read(style, 96).pixels.mean((2, 3))
+    assert (first.mean((2, 3)) - wanted).abs().max() < 0.15
+
+
+@pytest.mark.parametrize("size", [(34, 64), (67, 301), (200, 33)])
+def test_any_shape(save: Any, style: Path, size: tuple[int, int]) -> None:
+    photo = save("odd.png", *size)
+    assert painted(photo, style, size=max(size)).shape[2:] == size
+
+
+def test_strength_goes_smoothly_from_the_photo(photo: Path, style: Path) -> None:
+    source = read(photo, 96).pixels
+    assert torch.equal(painted(photo, style, strength=0.0), source)
+    moved = [float((painted(photo, style, strength=s) - source).abs().mean()) for s in (0.1, 0.4, 0.6, 1.0)]
+    assert moved == sorted(moved)
+    assert moved[0] < 0.05
+
+
+def test_blends(photo: Path, style: Path, other: Path) -> None:
+    alone, ends = painted(photo, style), painted(photo, style, other, blend=(1.0, 0.0))
+    between, far = painted(photo, style, other, blend=(1.0, 1.0)), painted(photo, other)
+    assert torch.allclose(alone, ends, atol=1e-4)
+    assert 0 < (between - alone).abs().mean() < (far - alone).abs().mean()
+
+
+def test_colours(photo: Path, style: Path) -> None:
+    source, kept = read(photo, 96).pixels, painted(photo, style, color="content")
+    chroma, wanted_chroma = (x - x.mean(1, keepdim=True) for x in (kept, source))
+    assert (chroma - wanted_chroma).abs().mean() < 0.05
+    matched = painted(photo, style, color="match")
+    free = painted(photo, style)
+    wanted = source.mean((2, 3))
+    assert (matched.mean((2, 3)) - wanted).abs().mean() < (free.mean((2, 3)) - wanted).abs().mean()
+
+
+def test_large_pictures_are_the_same(save: Any, style: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    photo = save("large.png", 310, 203)
+    whole = painted(photo, style, size=310)
+    monkeypatch.setattr("impasto.recipes.feedforward.LARGE", 1)
+    monkeypatch.setattr("impasto.recipes.feedforward._STRIP_PIXELS", 4000)
+    monkeypatch.setattr("impasto.models.strips._VALUES", 100_000)
+    strips = painted(photo, style, size=310)
+    assert (whole - strips).abs().mean() < 0.2 / 255
+    assert (whole - strips).abs().max() < 2 / 255
+
+
+def test_saved_styles(photo: Path, style: Path, other: Path, tmp_path: Path) -> None:
+    code = tmp_path / "between.style"
+    assert run("style", style, other, "--blend", "3:1", "--size", 96, "-o", code) == 0
+    assert code.stat().st_size < 300_000
+    from_code, direct = painted(photo, code), painted(photo, style, other, blend=(3.0, 1.0))
+    assert torch.allclose(from_code, direct, atol=1e-4)
+    assert run("paint", photo, code, "-o", tmp_path / "out.png", "--size", 96) == 0
+    with pytest.raises(SettingsError, match="colours fixed"):
+        painted(photo, code, color="match")
+    code.write_bytes(code.read_bytes()[:500])
+    assert run("paint", photo, code, "-o", tmp_path / "again.png") == 2
+    assert not (tmp_path / "again.png").exists()
+
+
+def test_painters_by_name(photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for number, arguments in enumerate(
+        (["looks"], ["looks:swirls"], ["looks:swirls", "looks:mosaic", "--blend", "1:2"])
+    ):
+        out = tmp_path / f"{number}.png"
+        assert run("paint", photo, *arguments, "-o", out, "--size", 96) == 0
+        assert run("reproduce", out) == 0
+    assert run("paint", photo, "looks:swirl", "-o", tmp_path / "x.png") == 2
+    assert "did you mean 'swirls'" in capsys.readouterr().err
+    assert run("paint", photo, "looks:swirls", photo, "-o", tmp_path / "x.png") == 2
+    assert "styles of one kind" in capsys.readouterr().err
+    assert run("paint", photo, "looks", "--style-scale", 2, "-o", tmp_path / "x.png") == 2
+    assert "learned the size of its strokes" in capsys.readouterr().err
+
+
+def test_instant_pictures_are_reproduced(photo: Path, style: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.png"
+    assert run("paint", photo, style, "--engine", "instant", "-o", out, "--size", 96, "--strength", 0.7) == 0
+    assert run("reproduce", out) == 0
+
+
+def test_transparency_and_depth_stay(style: Path, tmp_path: Path) -> None:
+    image = Image.new("RGBA", (96, 64), (200, 30, 60, 255))
+    image.paste((0, 0, 0, 0), (0, 0, 30, 64))
+    image.save(tmp_path / "cut.png")
+    result = manner(style).paint(tmp_path / "cut.png")
+    assert result.alpha is not None
+    assert result.alpha[..., :28].max() == 0
+
+
+def test_the_slow_road_may_start_from_it(photo: Path, style: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.png"
+    assert run("paint", photo, style, "-o", out, "--size", 128, "--start", "instant", "--steps", 2) == 0
+    assert run("reproduce", out) == 0
+
+
+def test_what_is_refused(photo: Path, style: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Image.new("RGB", (64, 64), "red").save(tmp_path / "red.png")
+    with pytest.raises(PictureError, match="all one colour"):
+        painted(photo, tmp_path / "red.png")
+    with pytest.raises(SettingsError, match="blend of 1 weights"):
+        painted(photo, style, blend=(1.0, 2.0))
+    with pytest.raises(UnknownName, match="did you mean 'instant'"):
+        choose("instan", [str(style)])
+    out = tmp_path / "out.png"
+    for arguments, message in (
+        (["--engine", "instant", "--steps", 3], "--steps steers"),
+        (["--engine", "instant", "--preset", "best"], "--preset steers"),
+        (["--engine", tmp_path / "none.impasto"], "no weights file"),
+    ):
+        assert run("paint", photo, style, "-o", out, *arguments) == 2
+        assert message in capsys.readouterr().err
+    assert not out.exists()
