@@ -70,6 +70,16 @@ def deterministic() -> Iterator[None]:
         torch.backends.cudnn.benchmark, torch.backends.cudnn.deterministic = before
 
 
+def cores() -> int:
+    """Physical cores that this process may use."""
+    import os
+
+    import psutil
+
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(allowed, psutil.cpu_count(logical=False) or allowed)
+
+
 def free_memory(device: torch.device) -> int:
     """Bytes that can still be allocated on `device`."""
     import torch

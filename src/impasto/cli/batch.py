@@ -54,13 +54,12 @@ def batch(
     """
     from functools import partial
 
-    import psutil
-
     from impasto.batch.opener import open_style
     from impasto.batch.plan import plan
     from impasto.batch.work import Batch
     from impasto.cli.interrupt import stop_between_steps
     from impasto.cli.progress import progress_line
+    from impasto.device import cores
     from impasto.media.writing import check_target
     from impasto.recipes.engines import model_hash
 
@@ -69,8 +68,7 @@ def batch(
         raise SettingsError(f"{output} is a file; give a folder for the results.")
     kind = check_target(Path(f"result{suffix}"), quality=quality, force=True)
     pairs = plan(photos, style or [], suffix)
-    cores = psutil.cpu_count(logical=False) or 1
-    count = min(cores if workers is None else workers, len(pairs))
+    count = min(cores() if workers is None else workers, len(pairs))
     if count < 1:
         raise SettingsError(f"Expected 1 worker or more; got {workers}.")
     changes = explicit(recipe)
@@ -83,18 +81,24 @@ def batch(
     began, states = time.monotonic(), {}
     with stop_between_steps() as interrupt, progress_line() as progress:
         task = progress.add_task(output.name, total=len(pairs), note="")
-        for states in job.run(count, max(1, cores // count)):
+        for states in job.run(count, max(1, cores() // count)):
             ended = [state for state, _ in states.values() if state in ("done", "failed")]
             progress.update(task, completed=len(ended), note=f"{len(ended)} of {len(pairs)}")
             if interrupt.requested:
                 break
+    complete = _report(output, states, time.monotonic() - began)
+    if interrupt.requested:
+        print("Stopped. The same command goes on.", file=sys.stderr)
+        sys.exit(130)
+    if not complete:
+        sys.exit(1)
+
+
+def _report(output: Path, states: dict[str, tuple[str, str | None]], seconds: float) -> bool:
+    """Say what was done and what failed; whether all was done."""
     failed = {name: error for name, (state, error) in states.items() if state == "failed"}
     done = sum(state == "done" for state, _ in states.values())
     for name, error in failed.items():
         print(f"{name}: {error}", file=sys.stderr)
-    print(f"{done} of {len(pairs)} pictures in {output}, {len(failed)} failed  {time.monotonic() - began:.1f} s")
-    if interrupt.requested:
-        print("Stopped. The same command goes on.", file=sys.stderr)
-        sys.exit(130)
-    if done < len(pairs):
-        sys.exit(1)
+    print(f"{done} of {len(states)} pictures in {output}, {len(failed)} failed  {seconds:.1f} s")
+    return done == len(states)

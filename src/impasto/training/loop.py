@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from impasto.device import bfloat16_pays, choose_device
-from impasto.errors import DivergedError
+from impasto.errors import DivergedError, SettingsError
 from impasto.training.lesson import Lesson
 from impasto.training.loading import Loader
 from impasto.training.pictures import Crops
@@ -59,9 +59,13 @@ def launch(settings: Training) -> Fabric:
     """The processes of a training: this one, or one per device.
 
     Raises:
-        SettingsError: the device is not there.
+        SettingsError: the device is not there, or an extra is missing.
     """
-    from lightning_fabric import Fabric
+    try:
+        import tensorboard  # noqa: F401
+        from lightning_fabric import Fabric
+    except ImportError as error:
+        raise SettingsError("Training needs an extra; install it with: pip install 'impasto[train]'.") from error
 
     device = choose_device(settings.device)
     wants_bfloat16 = settings.precision == "bfloat16" or (settings.precision == "auto" and bfloat16_pays(device))

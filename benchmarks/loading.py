@@ -1,0 +1,55 @@
+"""Samples per second of a training against those of the same loop on a batch held in memory, in turn.
+
+python benchmarks/loading.py PHOTOS [ROUNDS]
+"""
+
+from __future__ import annotations
+
+import statistics
+import sys
+from collections.abc import Iterator
+from itertools import islice, repeat
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from impasto.encoders import load_encoder
+from impasto.models.painter import Painter
+from impasto.training.course import channels_of, unseen
+from impasto.training.loading import Loader
+from impasto.training.loop import _Session, launch
+from impasto.training.painter import PainterLesson
+from impasto.training.pictures import Crops, find_pictures
+from impasto.training.settings import PainterTraining
+from impasto.training.styles import bind, describe_styles
+
+STYLE = Path(__file__).parent.parent / "examples" / "styles" / "swirls.jpg"
+STEPS = 12
+
+
+def main(photos: Path, rounds: int) -> None:
+    """Print both speeds and their ratio."""
+    settings = PainterTraining(device="cpu", validate_every=10**9)
+    fabric, encoder = launch(settings), load_encoder("compact").to(memory_format=torch.channels_last)
+    book = bind([told for _, told in describe_styles(encoder, [STYLE], [1.0], set())])
+    (paths,) = find_pictures([photos])
+    network = Painter({"relu3_1": channels_of(encoder)["relu3_1"]}, 1)
+    lesson = PainterLesson(network, encoder, book, unseen(paths, book, 8, settings), settings)
+    session = _Session(lesson, settings, fabric)
+    crops = Crops([paths], settings.crop_size, disturbed=0.0)
+    loaded = Loader(crops, settings.batch).batches()
+    held: Iterator[tuple[range, Tensor]] = repeat(next(loaded))
+    speeds: dict[str, list[float]] = {"loaded": [], "held": []}
+    for _ in range(rounds):
+        for name, batches in (("loaded", loaded), ("held", held)):
+            steps = [session.advance(batches).samples_per_second for _ in islice(repeat(0), STEPS)]
+            speeds[name].append(statistics.median(steps))
+            print(name, f"{speeds[name][-1]:.2f}", file=sys.stderr)
+    ratio = statistics.median(loaded / held for loaded, held in zip(speeds["loaded"], speeds["held"]))
+    print(f"loaded {statistics.median(speeds['loaded']):.2f}, held {statistics.median(speeds['held']):.2f} samples/s")
+    print(f"The loop reaches {ratio:.0%} of its speed on a batch held in memory.")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 5)
