@@ -66,4 +66,5 @@ class InstantTraining(Training):
 class PainterTraining(Training):
     """Settings of `impasto train painter`."""
 
+    content_weight: float = Field(0.35, ge=0, description="Weight of content.")
     style_scale: float = Field(1.0, ge=0.1, le=8, description="Size of the strokes relative to the picture.")
