@@ -7,11 +7,13 @@ def doctor() -> None:
     """Show versions, device, threads, memory and picture formats, and say what is missing."""
     import platform
     from importlib.metadata import version
+    from importlib.util import find_spec
 
     import psutil
     import pyvips
     import torch
 
+    from impasto.collection.shelf import models
     from impasto.device import bfloat16_pays, choose_device, free_memory
     from impasto.encoders.compact import compact_weights
     from impasto.weights.fetch import PUBLISHED, cached
@@ -27,6 +29,11 @@ def doctor() -> None:
         "memory": f"{free_memory(device) / 1e9:.1f} GB free of {psutil.virtual_memory().total / 1e9:.1f} GB",
         "pictures": f"libvips {vips}, Pillow {version('pillow')}, pillow-heif {version('pillow-heif')}",
         "compact": "in the package" if compact_weights().is_file() else "MISSING: install the package again",
+        "models": ", ".join(models()),
+        **{
+            f"[{extra}]": "here" if find_spec(module) else f"missing (optional): pip install 'impasto[{extra}]'"
+            for extra, module in (("train", "lightning_fabric"), ("export", "onnxruntime"))
+        },
         **{name: str(cached(name) or f"missing (optional): impasto weights get {name}") for name in PUBLISHED},
     }
     for name, value in rows.items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,6 +14,8 @@ from impasto.training.settings import EncoderTraining, InstantTraining, PainterT
 
 if TYPE_CHECKING:
     from impasto.training.course import Report
+
+_TOLD_SECONDS = 60.0
 
 train = App(name="train", help="Train the models that come with the package, or your own.")
 
@@ -153,11 +156,14 @@ def _follow(reports: Iterator[Report], output: Path) -> None:
     from impasto.cli.progress import progress_line
 
     with stop_between_steps() as interrupt, progress_line() as progress:
-        task = progress.add_task(output.name, total=1.0, note="")
+        task, told = progress.add_task(output.name, total=1.0, note=""), time.monotonic()
         report = None
         for report in reports:
             if not report.silent:
                 progress.update(task, completed=report.done, note=report.message)
+            if not (report.silent or progress.console.is_terminal) and time.monotonic() - told > _TOLD_SECONDS:
+                print(f"{report.done:.0%}  {report.message}", file=sys.stderr)
+                told = time.monotonic()
             if interrupt.requested:
                 break
     reports.close()  # type: ignore[attr-defined]
