@@ -9,6 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
+import impasto
 from impasto.cli import main
 from impasto.errors import PictureError, SettingsError, UnknownName
 from impasto.media.image import read
@@ -151,6 +152,14 @@ def test_the_slow_road_may_start_from_it(photo: Path, style: Path, tmp_path: Pat
     out = tmp_path / "out.png"
     assert run("paint", photo, style, "-o", out, "--size", 128, "--start", "instant", "--steps", 2) == 0
     assert run("reproduce", out) == 0
+
+
+def test_from_python(photo: Path, style: Path) -> None:
+    picture = impasto.stylize(photo, style, engine="instant", size=96, strength=0.9)
+    assert torch.equal(picture.pixels, painted(photo, style, strength=0.9))
+    assert impasto.stylize(photo, "looks:swirls", size=96).size == (72, 96)
+    with pytest.raises(SettingsError, match="strength is 2"):
+        impasto.stylize(photo, style, engine="instant", strength=2)
 
 
 def test_what_is_refused(photo: Path, style: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

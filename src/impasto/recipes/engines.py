@@ -7,8 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pydantic import ValidationError
+
 from impasto.errors import SettingsError, UnknownName
-from impasto.recipes.recipe import Look
+from impasto.media.image import MAX_PIXELS
+from impasto.recipes.recipe import Look, describe
 
 if TYPE_CHECKING:
     from impasto.provenance import Source
@@ -78,10 +81,13 @@ def look_of(changes: Mapping[str, Any]) -> Look:
     if foreign:
         flags = ", ".join(f"--{name.replace('_', '-')}" for name in foreign)
         raise SettingsError(f"{flags} steers painting by optimisation; leave it out, or add --engine optimize.")
-    return Look(**changes)
+    try:
+        return Look(**changes)
+    except ValidationError as error:
+        raise SettingsError(describe(error)) from error
 
 
-def manner_of(choice: Choice, look: Look, blend: Sequence[float] | None, max_pixels: int) -> Manner:
+def manner_of(choice: Choice, look: Look, blend: Sequence[float] | None, max_pixels: int = MAX_PIXELS) -> Manner:
     """The network and its styles, ready to paint.
 
     Raises:

@@ -16,6 +16,7 @@ from impasto.errors import SettingsError, TooLargeError
 from impasto.media.geometry import fit
 from impasto.media.image import MAX_PIXELS, Picture, dimensions, read
 from impasto.provenance import Record, Source, versions
+from impasto.recipes.engines import choose, look_of, manner_of
 from impasto.recipes.optimize import Painter
 from impasto.recipes.recipe import Recipe, preset
 from impasto.weights.files import sha256
@@ -91,21 +92,27 @@ def prepare(
 def stylize(
     content: str | Path,
     *styles: str | Path,
+    engine: str | None = None,
     preset: str = "balanced",
     blend: Sequence[float] | None = None,
     weights: Path | None = None,
     **settings: object,
 ) -> Picture:
-    """Paint the photo `content` in the manner of `styles`.
+    """Paint the photo `content` in the manner of `styles`: paintings, saved styles, or a painter like "looks:swirls".
 
-    `settings` change the preset: `size=1024`, `strength=0.7`, and all others of `impasto.Recipe`.
+    `engine` is "optimize" (the default), "instant", or the file of a model; `preset` and `weights` are for the first.
+    `settings` change the preset: `size=1024`, `strength=0.7`, and all others of `impasto.Recipe`; in one pass, those of
+    `impasto.recipes.recipe.Look`.
 
     Raises:
         InputError: a picture, setting or weights file that cannot be used.
         TooLargeError: it would not fit into memory.
         DivergedError: the loss became NaN.
     """
-    job = prepare(content, styles, _preset(preset, **settings), blend=blend, weights=weights)
+    choice = choose(engine, [str(style) for style in styles])
+    if choice.model:
+        return manner_of(choice, look_of(settings), blend).paint(content)
+    job = prepare(content, choice.paintings, _preset(preset, **settings), blend=blend, weights=weights)
     step = None
     for step in job.painter.paint():
         pass
