@@ -97,7 +97,7 @@ def test_large_pictures_are_the_same(save: Any, style: Path, monkeypatch: pytest
     photo = save("large.png", 310, 203)
     whole = painted(photo, style, size=310)
     monkeypatch.setattr("impasto.recipes.feedforward.LARGE", 1)
-    monkeypatch.setattr("impasto.recipes.feedforward._STRIP_PIXELS", 4000)
+    monkeypatch.setattr("impasto.recipes.feedforward._TILE", (64, 104))
     monkeypatch.setattr("impasto.models.strips._VALUES", 100_000)
     strips = painted(photo, style, size=310)
     assert (whole - strips).abs().mean() < 0.2 / 255

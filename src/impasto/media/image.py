@@ -26,6 +26,7 @@ MAX_ASPECT = 32
 
 Depth = Literal[8, 16]
 _INVISIBLE = 1 / 512
+_LARGE = 1 << 23
 _VIPS_LOADERS = {
     "VipsForeignLoadJpeg": "jpegload",
     "VipsForeignLoadPng": "pngload",
@@ -61,7 +62,8 @@ def read(path: str | Path, size: int | None = None, *, max_pixels: int = MAX_PIX
     """Read a picture upright, in sRGB, its long side scaled to `size` pixels (as it is if None).
 
     JPEG, PNG, WebP, TIFF, AVIF, HEIC, BMP and GIF (first frame), told apart by content and not by name. Colours
-    below fully transparent pixels are replaced by those of the nearest visible ones.
+    below fully transparent pixels are replaced by those of the nearest visible ones. The pixels of a large picture stay
+    in the order in which they were decoded (channels_last), since a copy would take as much memory again.
 
     Raises:
         PictureError: the file is missing, unreadable, damaged, no picture, too large, or has no visible pixel.
@@ -82,7 +84,8 @@ def read(path: str | Path, size: int | None = None, *, max_pixels: int = MAX_PIX
     import torch
 
     pixels = torch.from_numpy(array).permute(2, 0, 1)[None].clamp_(0, 1)
-    rgb, alpha = pixels[:, :3].contiguous(), None
+    as_decoded = pixels.shape[1] == 3 and pixels[0, 0].numel() > _LARGE
+    rgb, alpha = pixels if as_decoded else pixels[:, :3].contiguous(), None
     if pixels.shape[1] == 4 and bool((pixels[:, 3:] < 1).any()):
         alpha = pixels[:, 3:].where(pixels[:, 3:] > _INVISIBLE, 0)
         if not bool((alpha > 0).any()):

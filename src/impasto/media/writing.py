@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from impasto.errors import SettingsError, UnknownName
 from impasto.media.files import check_writable, replacing
 from impasto.media.image import Depth, Picture
 
 if TYPE_CHECKING:
+    import numpy
     import pyvips
+    from torch import Tensor
 
 _SUFFIXES = {
     ".jpg": "jpeg",
@@ -29,6 +31,7 @@ _SUFFIXES = {
     ".bmp": "bmp",
     ".gif": "gif",
 }
+_ROWS = 256
 _DEEP = ("png", "tiff")
 _QUALITY = {"jpeg": 95, "webp": 92, "avif": 80, "heic": 90}
 WITHOUT_METADATA = ("bmp", "gif")
@@ -92,8 +95,7 @@ def _from_tensor(picture: Picture, depth: Depth, mode: Literal["rgb", "rgba"]) -
     top = 255 if depth == 8 else 65535
     profile = picture.profile if picture.profile and _is_rgb_profile(picture.profile) else None
     working_top = 65535 if profile else top
-    levels = (pixels[0].clamp(0, 1) * working_top).round().permute(1, 2, 0).contiguous().numpy()
-    image = pyvips.Image.new_from_array(levels.astype("uint16" if working_top == 65535 else "uint8"))
+    image = pyvips.Image.new_from_array(_levels(pixels[0], working_top))
     image = image.copy(interpretation="rgb16" if working_top == 65535 else "srgb")
     if profile:
         image = _to_profile(image, profile)
@@ -104,6 +106,18 @@ def _from_tensor(picture: Picture, depth: Depth, mode: Literal["rgb", "rgba"]) -
         image = image.copy()
         image.set_type(pyvips.GValue.blob_type, "xmp-data", picture.metadata)
     return image
+
+
+def _levels(pixels: Tensor, top: int) -> numpy.ndarray[Any, Any]:
+    """Whole numbers from 0 to `top` (H, W, C) of `pixels` (C, H, W) in [0, 1], a few rows at a time."""
+    import numpy
+
+    channels, height, width = pixels.shape
+    levels = numpy.empty((height, width, channels), "uint16" if top == 65535 else "uint8")
+    for first in range(0, height, _ROWS):
+        rows = pixels[:, first : first + _ROWS].clamp(0, 1).mul_(top).round_()
+        levels[first : first + _ROWS] = rows.permute(1, 2, 0).numpy()
+    return levels
 
 
 def _is_rgb_profile(profile: bytes) -> bool:

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from impasto.models.stages import Canvas, Moments, Stage, doubled, styled, transport
 
-_VALUES = 1 << 24
+_VALUES = 1 << 23
 
 
 class Rows(ABC):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,7 +26,7 @@ from impasto.recipes.recipe import Look
 from impasto.weights.files import sha256
 
 LARGE = 3 << 19
-_STRIP_PIXELS = 1 << 21
+_TILE = 512, 2048
 _REACH = 48
 _MULTIPLE = 8
 
@@ -124,30 +124,43 @@ class FeedForward:
         """What the network sees of a large photo, as rows in files."""
         height, width = (side + -side % _MULTIPLE for side in photo.shape[-2:])
         seen: dict[str, Stored] = {}
-        for top, bottom, strip in _overlapping(photo, height, width):
-            features = self.encoder(strip.to(self.device).contiguous(memory_format=torch.channels_last), self._layers)
-            for layer, part in features.items():
-                step = strip.shape[2] // part.shape[2]
+        for top in range(0, height, _TILE[0]):
+            tiles: dict[str, list[Tensor]] = {layer: [] for layer in self._layers}
+            for left in range(0, width, _TILE[1]):
+                for layer, part in self._see_tile(photo, top, left, height, width).items():
+                    tiles[layer].append(part)
+            for layer, parts in tiles.items():
+                strip = torch.cat(parts, 3)
                 if layer not in seen:
-                    seen[layer] = Stored(part.shape[1], height // step, width // step, self.device)
-                above = min(top, _REACH)
-                seen[layer].append(part[:, :, above // step : (above + bottom - top) // step])
+                    step = width // strip.shape[3]
+                    seen[layer] = Stored(strip.shape[1], height // step, width // step, self.device)
+                seen[layer].append(strip)
         return seen
+
+    def _see_tile(self, photo: Tensor, top: int, left: int, height: int, width: int) -> dict[str, Tensor]:
+        """Features of a tile, computed with as much around it as they depend on; the photo is padded to a size."""
+        window, inner = [], []
+        for start, length, side in ((top, _TILE[0], height), (left, _TILE[1], width)):
+            first, last = max(0, start - _REACH), min(side, start + length + _REACH)
+            window.append((first, last))
+            inner.append((start - first, min(side, start + length) - first))
+        tile = _window(photo, *window).to(self.device).contiguous(memory_format=torch.channels_last)
+        parts = {}
+        for layer, features in self.encoder(tile, self._layers).items():
+            step = tile.shape[2] // features.shape[2]
+            rows, columns = (slice(begin // step, end // step) for begin, end in inner)
+            parts[layer] = features[:, :, rows, columns].half()
+        return parts
 
     @property
     def _layers(self) -> tuple[str, ...]:
         return self.network.content_layers
 
 
-def _overlapping(photo: Tensor, height: int, width: int) -> Iterator[tuple[int, int, Tensor]]:
-    """(top, bottom, rows with as many more on either side as a feature depends on) of the photo padded to a size."""
-    step = max(_MULTIPLE, _STRIP_PIXELS // width // _MULTIPLE * _MULTIPLE)
-    right, below = width - photo.shape[3], height - photo.shape[2]
-    for top in range(0, height, step):
-        bottom = min(height, top + step)
-        first, last = max(0, top - _REACH), min(height, bottom + _REACH)
-        start = min(first, photo.shape[2] - below - 1)
-        strip = F.pad(photo[:, :, start : min(last, photo.shape[2])], (0, right, 0, 0), "reflect")
-        if last > photo.shape[2]:
-            strip = F.pad(strip, (0, 0, 0, last - photo.shape[2]), "reflect")
-        yield top, bottom, strip[:, :, first - start :]
+def _window(photo: Tensor, rows: tuple[int, int], columns: tuple[int, int]) -> Tensor:
+    """A part of the photo, mirrored where it reaches beyond the right or lower edge."""
+    height, width = photo.shape[-2:]
+    below, right = max(0, rows[1] - height), max(0, columns[1] - width)
+    top, left = min(rows[0], height - below - 1), min(columns[0], width - right - 1)
+    part = F.pad(photo[:, :, top : rows[1], left : columns[1]], (0, right, 0, below), "reflect")
+    return part[:, :, rows[0] - top :, columns[0] - left :]
