@@ -119,6 +119,9 @@ class _Coloured(Rows):
     def __post_init__(self) -> None:
         _shape(self, 3, self.source.height, self.source.width)
 
+    def strips(self, multiple: int = 1) -> Iterator[tuple[int, int]]:
+        return self.source.strips(multiple)
+
     def rows(self, top: int, bottom: int) -> Tensor:
         return torch.sigmoid(self.output(_padded(self.source, top, bottom)))
 

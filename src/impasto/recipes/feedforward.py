@@ -26,7 +26,7 @@ from impasto.recipes.recipe import Look
 from impasto.weights.files import sha256
 
 LARGE = 3 << 19
-_TILE = 512, 2048
+_TILE = 512, 1024
 _REACH = 48
 _MULTIPLE = 8
 
