@@ -48,7 +48,7 @@ class Instant(nn.Module):
         self.heads = nn.ModuleList([nn.Linear(reader, 2 * width) for width in widths])
         for head in self.heads:
             assert isinstance(head, nn.Linear)
-            nn.init.normal_(head.weight, std=0.02)
+            nn.init.uniform_(head.weight, -0.035, 0.035)  # normal_ on the meta device loads a compiler
             nn.init.zeros_(head.bias)
 
     def style(self, description: Description) -> Style:

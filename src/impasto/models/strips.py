@@ -30,9 +30,9 @@ class Rows(ABC):
     def rows(self, top: int, bottom: int) -> Tensor:
         """(1, C, bottom - top, W)."""
 
-    def strips(self, multiple: int = 1) -> Iterator[tuple[int, int]]:
-        """(top, bottom) of strips of a size that memory holds, their height a multiple of `multiple`."""
-        height = max(multiple, _VALUES // (self.channels * self.width) // multiple * multiple)
+    def strips(self, multiple: int = 1, values: int = 0) -> Iterator[tuple[int, int]]:
+        """(top, bottom) of strips of a size that memory holds with `values` to a pixel, in multiples of rows."""
+        height = max(multiple, _VALUES // ((values or self.channels) * self.width) // multiple * multiple)
         for top in range(0, self.height, height):
             yield top, min(top + height, self.height)
 
@@ -119,11 +119,11 @@ class _Coloured(Rows):
     def __post_init__(self) -> None:
         _shape(self, 3, self.source.height, self.source.width)
 
-    def strips(self, multiple: int = 1) -> Iterator[tuple[int, int]]:
-        return self.source.strips(multiple)
+    def strips(self, multiple: int = 1, values: int = 0) -> Iterator[tuple[int, int]]:
+        return self.source.strips(multiple, values)
 
     def rows(self, top: int, bottom: int) -> Tensor:
-        return torch.sigmoid(self.output(_padded(self.source, top, bottom)))
+        return torch.sigmoid(self.output(_padded(self.source, top, bottom, "reflect")))
 
 
 class Strips(Canvas[Rows]):
@@ -147,15 +147,14 @@ class Strips(Canvas[Rows]):
         return _Mapped(x, lambda rows: F.conv2d(rows, a[0, :, :, None, None], b[0, :, 0]))
 
     def stage(self, x: Rows, stage: Stage, scale: Tensor, shift: Tensor) -> Rows:
-        source = _Doubled(x) if stage.enlarge else x
-        stride = stage.convolution.stride[0]
-        size = -(-source.height // stride), -(-source.width // stride)
-        result = Stored(stage.width, *size, scale.device)
+        stride, larger = stage.convolution.stride[0], 2 if stage.enlarge else 1
+        result = Stored(
+            stage.width, -(-x.height * larger // stride), -(-x.width * larger // stride), scale.device
+        )
         total = torch.zeros(stage.width, dtype=torch.float64)
         squares = torch.zeros(stage.width, dtype=torch.float64)
-        widest = _Joined(source, result) if stride == 1 else source
-        for top, bottom in widest.strips(stride):
-            rows = stage.convolve(_padded(source, top, bottom))
+        for top, bottom in x.strips(stride, x.channels + larger * larger * stage.width):
+            rows = stage.convolve(_padded(x, top, bottom, stage.edges))
             result.append(rows)
             total += rows.sum((0, 2, 3)).double().cpu()
             squares += rows.square().sum((0, 2, 3)).double().cpu()
@@ -177,11 +176,11 @@ def _shape(rows: Rows, channels: int, height: int, width: int) -> None:
         object.__setattr__(rows, name, value)
 
 
-def _padded(source: Rows, top: int, bottom: int) -> Tensor:
-    """Rows `top` to `bottom` with one more on every side, mirrored at the picture's edges."""
+def _padded(source: Rows, top: int, bottom: int, edges: str) -> Tensor:
+    """Rows `top` to `bottom` with one more on every side, which the picture's edges have from `F.pad`."""
     first, last = max(0, top - 1), min(source.height, bottom + 1)
     rows = source.rows(first, last).contiguous(memory_format=torch.channels_last)
-    return F.pad(rows, (1, 1, int(top == 0), int(bottom == source.height)), "reflect")
+    return F.pad(rows, (1, 1, int(top == 0), int(bottom == source.height)), edges)
 
 
 def _measured(x: Rows) -> Moments:
