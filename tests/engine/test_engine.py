@@ -58,6 +58,8 @@ def test_scales_double_up_to_the_size() -> None:
     assert [scale.steps for scale in scales] == [100, 60, 20, 10, 5]
     assert [scale.steps for scale in plan_scales(300, 200, (100, 60, 20))] == [100, 60]
     assert [scale.steps for scale in plan_scales(64, 64, (100, 60, 20))] == [100]
+    assert [scale.steps for scale in plan_scales(512, 512, (0, 60, 20))] == [60, 20]
+    assert [scale.steps for scale in plan_scales(128, 128, (0, 60, 20))] == [60]
     (only,) = plan_scales(512, 512, (500,), pyramid=False)
     assert (only.height, only.width, only.steps) == (512, 512, 500)
 

@@ -33,7 +33,7 @@ def instant() -> Instant:
 
 def painter() -> Painter:
     torch.manual_seed(0)
-    network = Painter({"relu3_1": 6}, 3, widths=(6, 5, 4, 4), blocks=2).requires_grad_(False)
+    network = Painter({"relu3_1": 6}, 3, widths=(6, 5, 4, 4), blocks=2).requires_grad_(False).eval()
     for rows in [*network.scales, *network.shifts]:
         nn.init.normal_(rows, 0.5)
     return network

@@ -31,7 +31,8 @@ def plan_scales(height: int, width: int, steps: Sequence[int], *, pyramid: bool 
     """Sizes that double up to (height, width), from a long side near 128.
 
     `steps` belong to long sides of about 128, 256, 512, ...; each size beyond them gets half the steps of the one
-    before. A size with 0 steps is left out. Without `pyramid` the only size is the last and gets the last of `steps`.
+    before. A size with 0 steps is left out; the last one gets the steps of the next instead. Without `pyramid` the only
+    size is the last and gets the last of `steps`.
     """
     long_side = max(height, width)
     octaves = max(0, round(math.log2(long_side / COARSEST))) if pyramid else 0
@@ -42,9 +43,10 @@ def plan_scales(height: int, width: int, steps: Sequence[int], *, pyramid: bool 
         h, w = fit(height, width, round(long_side * fraction)) if fraction < 1 else (height, width)
         if min(h, w) < SMALLEST_SIDE and fraction < 1:
             continue
-        if steps[min(octave + first, len(steps) - 1)] == 0 and fraction < 1:
+        own = min(octave + first, len(steps) - 1)
+        if steps[own] == 0 and fraction < 1:
             continue
-        beyond = max(0, octave + first - (len(steps) - 1))
-        count = max(1, steps[min(octave + first, len(steps) - 1)] >> beyond)
+        beyond = max(0, octave + first - own)
+        count = max(1, next(step for step in steps[own:] if step) >> beyond)
         scales.append(Scale(h, w, count, fraction))
     return scales

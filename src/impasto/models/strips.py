@@ -112,6 +112,21 @@ class _Joined(Rows):
 
 
 @dataclass(frozen=True)
+class _Repeated(Rows):
+    grain: Tensor
+    size: tuple[int, int]
+
+    def __post_init__(self) -> None:
+        _shape(self, len(self.grain), *self.size)
+
+    def rows(self, top: int, bottom: int) -> Tensor:
+        device = self.grain.device
+        rows = torch.arange(top, bottom, device=device) % self.grain.shape[1]
+        columns = torch.arange(self.width, device=device) % self.grain.shape[2]
+        return self.grain[None, :, rows][..., columns]
+
+
+@dataclass(frozen=True)
 class _Coloured(Rows):
     output: nn.Conv2d
     source: Rows
@@ -148,9 +163,7 @@ class Strips(Canvas[Rows]):
 
     def stage(self, x: Rows, stage: Stage, scale: Tensor, shift: Tensor) -> Rows:
         stride, larger = stage.convolution.stride[0], 2 if stage.enlarge else 1
-        result = Stored(
-            stage.width, -(-x.height * larger // stride), -(-x.width * larger // stride), scale.device
-        )
+        result = Stored(stage.width, -(-x.height * larger // stride), -(-x.width * larger // stride), scale.device)
         total = torch.zeros(stage.width, dtype=torch.float64)
         squares = torch.zeros(stage.width, dtype=torch.float64)
         for top, bottom in x.strips(stride, x.channels + larger * larger * stage.width):
@@ -160,6 +173,9 @@ class Strips(Canvas[Rows]):
             squares += rows.square().sum((0, 2, 3)).double().cpu()
         moments = _moments(total, squares, result, scale.device)
         return _Mapped(result, lambda rows: styled(rows, moments, scale, shift))
+
+    def grained(self, x: Rows, grain: Tensor) -> Rows:
+        return _Joined(x, _Repeated(grain, (x.height, x.width)))
 
     def add(self, x: Rows, y: Rows) -> Rows:
         return _Added(x, y)

@@ -18,6 +18,7 @@ from impasto.encoders.encoder import Encoder
 from impasto.errors import UnknownName, WeightsError
 from impasto.losses.terms import Targets, mix
 from impasto.losses.wasserstein import Wasserstein
+from impasto.models.grain import grained
 from impasto.models.instant import STYLE_LAYERS, Instant
 from impasto.models.painter import Painter
 from impasto.models.stages import Style
@@ -101,20 +102,23 @@ class FeedForward:
         return self.network.style(weights / weights.sum())
 
     @torch.inference_mode()
-    def draw(self, photo: Tensor, style: Style) -> Tensor:
-        """`photo` (1, 3, H, W) in [0, 1] painted, of the same size; a large one in strips, with the same result."""
+    def draw(self, photo: Tensor, style: Style, *, in_place: bool = False) -> Tensor:
+        """`photo` (1, 3, H, W) in [0, 1] painted, of the same size; a large one in strips, with the same result.
+
+        `in_place` lets it take the memory of the photo, which is lost then.
+        """
         height, width = photo.shape[-2:]
         with deterministic(), autocast(self.device, bfloat16=self.bfloat16):
             if height * width > LARGE:
-                return self._draw_large(photo, style)
+                return self._draw_large(photo, style, photo if in_place else torch.empty_like(photo))
+            photo = grained(photo) if self._grained else photo
             padded = F.pad(photo, (0, -width % _MULTIPLE, 0, -height % _MULTIPLE), "reflect").to(self.device)
             seen = self.encoder(padded.contiguous(memory_format=torch.channels_last), self._layers)
             painted: Tensor = self.network(seen, style)
             return painted[..., :height, :width].float().cpu()
 
-    def _draw_large(self, photo: Tensor, style: Style) -> Tensor:
+    def _draw_large(self, photo: Tensor, style: Style, painted: Tensor) -> Tensor:
         rows = self.network.draw(self._see_large(photo), style, Strips())
-        painted = torch.empty_like(photo)
         for top, bottom in rows.strips():
             end = min(bottom, photo.shape[2])
             painted[:, :, top:end] = rows.rows(top, bottom)[:, :, : end - top, : photo.shape[3]].float().cpu()
@@ -144,7 +148,9 @@ class FeedForward:
             first, last = max(0, start - _REACH), min(side, start + length + _REACH)
             window.append((first, last))
             inner.append((start - first, min(side, start + length) - first))
-        tile = _window(photo, *window).to(self.device).contiguous(memory_format=torch.channels_last)
+        tile = (
+            _window(photo, *window, grain=self._grained).to(self.device).contiguous(memory_format=torch.channels_last)
+        )
         parts = {}
         for layer, features in self.encoder(tile, self._layers).items():
             step = tile.shape[2] // features.shape[2]
@@ -153,14 +159,20 @@ class FeedForward:
         return parts
 
     @property
+    def _grained(self) -> bool:
+        """Whether the photo needs grain; a painter brings its own."""
+        return isinstance(self.network, Instant)
+
+    @property
     def _layers(self) -> tuple[str, ...]:
         return self.network.content_layers
 
 
-def _window(photo: Tensor, rows: tuple[int, int], columns: tuple[int, int]) -> Tensor:
+def _window(photo: Tensor, rows: tuple[int, int], columns: tuple[int, int], *, grain: bool) -> Tensor:
     """A part of the photo, mirrored where it reaches beyond the right or lower edge."""
     height, width = photo.shape[-2:]
     below, right = max(0, rows[1] - height), max(0, columns[1] - width)
     top, left = min(rows[0], height - below - 1), min(columns[0], width - right - 1)
-    part = F.pad(photo[:, :, top : rows[1], left : columns[1]], (0, right, 0, below), "reflect")
+    part = photo[:, :, top : rows[1], left : columns[1]]
+    part = F.pad(grained(part, top, left) if grain else part, (0, right, 0, below), "reflect")
     return part[:, :, rows[0] - top :, columns[0] - left :]

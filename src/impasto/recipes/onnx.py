@@ -14,6 +14,7 @@ from impasto.collection.card import Card
 from impasto.collection.onnx import card_of, open_session
 from impasto.errors import TooLargeError, UnknownName, WeightsError
 from impasto.losses.terms import Targets, mix
+from impasto.models.grain import grained
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -66,7 +67,7 @@ class OnnxModel:
             weights[0, self.card.styles.index(name)] += share
         return weights / weights.sum()
 
-    def draw(self, photo: Tensor, style: Tensor) -> Tensor:
+    def draw(self, photo: Tensor, style: Tensor, *, in_place: bool = False) -> Tensor:
         """`photo` (1, 3, H, W) in [0, 1] painted, of the same size.
 
         Raises:
@@ -78,6 +79,7 @@ class OnnxModel:
                 f"An exported network paints up to {_LARGEST / 1e6:.0f} million pixels, not {width}x{height}; give a "
                 "smaller --size, or paint with the .impasto file."
             )
+        photo = grained(photo) if self.card.kind == "instant" else photo
         given = dict(zip((one.name for one in self.session.get_inputs()), (photo.numpy(), style.numpy())))
         (painted,) = self.session.run(None, given)
         return torch.from_numpy(painted)

@@ -46,8 +46,8 @@ class Model(Protocol):
         """A style that a painter has learned, or several blended."""
         ...
 
-    def draw(self, photo: Tensor, style: Any) -> Tensor:
-        """`photo` (1, 3, H, W) painted."""
+    def draw(self, photo: Tensor, style: Any, *, in_place: bool = False) -> Tensor:
+        """`photo` (1, 3, H, W) painted; `in_place`: perhaps in its own memory."""
         ...
 
 
@@ -101,7 +101,8 @@ class Manner:
         strength = self.look.strength
         if strength == 0:
             return photo
-        painted = self.model.draw(photo, self._style(photo))
+        kept = strength < 0.5 or self.look.color != "style"
+        painted = self.model.draw(photo, self._style(photo), in_place=not kept)
         if self.look.color == "match" and not self.paintings:
             painted = match_palette(painted, photo)
         if strength < 0.5:
