@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -73,6 +75,15 @@ def test_shipped_models_load_and_fit_the_encoder() -> None:
         assert loaded.encoder.sha256 == sha256(weights_path("compact"))
         total += find(name).stat().st_size
     assert total < 4 * 2**20
+
+
+def test_opening_a_model_loads_no_compiler() -> None:
+    opening = (
+        "import sys; from impasto.collection.card import load_model; from impasto.collection.shelf import find; "
+        "[load_model(find(name)) for name in ('instant', 'looks')]; print('torch._dynamo' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", opening], check=True, capture_output=True, text=True)
+    assert done.stdout == "False\n"
 
 
 def test_damaged_foreign_and_malicious_files(model: Path, tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """One style, or several and all between them, in one pass (Johnson et al., 2016; Dumoulin et al., 2017).
 
 It starts from the encoder's relu3_1, stripped of each channel's contrast, so that it need not learn to see, but only to
-paint; and from a little noise (Ulyanov et al., 2016), without which it would fill a flat sky with a regular weave.
+paint.
 """
 
 from __future__ import annotations
@@ -25,7 +25,6 @@ class Painter(nn.Module):
     """
 
     content_layers = ("relu3_1",)
-    grain: Tensor
 
     def __init__(
         self, channels: Mapping[str, int], styles: int, widths: Sequence[int] = (64, 64, 32, 16), blocks: int = 3
@@ -38,9 +37,8 @@ class Painter(nn.Module):
         self.blocks: int = blocks
         detail = channels["relu3_1"]
         deep, quarter, half, full = widths
-        self.register_buffer("grain", torch.randn(4, 128, 128))
         stages = [
-            Stage(detail + len(self.grain), deep, stride=2),
+            Stage(detail, deep, stride=2),
             *[Stage(deep, deep) for _ in range(2 * blocks)],
             Stage(deep + detail, quarter),
             Stage(quarter, half, enlarge=True),
@@ -69,8 +67,7 @@ class Painter(nn.Module):
         """The same, on any canvas."""
         steps = steps_of(self.stages, style)
         detail = canvas.normalised(content["relu3_1"])
-        grain = self.grain.roll(torch.randint(128, (2,)).tolist(), (1, 2)) if self.training else self.grain
-        x = canvas.stage(canvas.grained(detail, grain), *steps[0])
+        x = canvas.stage(detail, *steps[0])
         for number in range(1, len(steps) - 3, 2):
             inner = canvas.stage(x, *steps[number])
             x = canvas.add(x, canvas.stage(inner, *steps[number + 1]))

@@ -100,10 +100,6 @@ class Canvas(Protocol[Field]):
         """Convolved, normalised, scaled and shifted, and cut off below 0."""
         ...
 
-    def grained(self, x: Field, grain: Tensor) -> Field:
-        """`x` and, beside its channels, those of `grain` (C, h, w), repeated."""
-        ...
-
     def add(self, x: Field, y: Field) -> Field:
         """The sum."""
         ...
@@ -134,11 +130,6 @@ class Whole(Canvas[Tensor]):
     def stage(self, x: Tensor, stage: Stage, scale: Tensor, shift: Tensor) -> Tensor:
         x = stage(x)
         return styled(x, Moments.of(x), scale, shift)
-
-    def grained(self, x: Tensor, grain: Tensor) -> Tensor:
-        (count, _, height, width), (_, rows, columns) = x.shape, grain.shape
-        repeated = grain.repeat(1, -(-height // rows), -(-width // columns))[:, :height, :width]
-        return torch.cat([x, repeated.expand(count, -1, -1, -1)], 1)
 
     def add(self, x: Tensor, y: Tensor) -> Tensor:
         return x + y

@@ -112,21 +112,6 @@ class _Joined(Rows):
 
 
 @dataclass(frozen=True)
-class _Repeated(Rows):
-    grain: Tensor
-    size: tuple[int, int]
-
-    def __post_init__(self) -> None:
-        _shape(self, len(self.grain), *self.size)
-
-    def rows(self, top: int, bottom: int) -> Tensor:
-        device = self.grain.device
-        rows = torch.arange(top, bottom, device=device) % self.grain.shape[1]
-        columns = torch.arange(self.width, device=device) % self.grain.shape[2]
-        return self.grain[None, :, rows][..., columns]
-
-
-@dataclass(frozen=True)
 class _Coloured(Rows):
     output: nn.Conv2d
     source: Rows
@@ -173,9 +158,6 @@ class Strips(Canvas[Rows]):
             squares += rows.square().sum((0, 2, 3)).double().cpu()
         moments = _moments(total, squares, result, scale.device)
         return _Mapped(result, lambda rows: styled(rows, moments, scale, shift))
-
-    def grained(self, x: Rows, grain: Tensor) -> Rows:
-        return _Joined(x, _Repeated(grain, (x.height, x.width)))
 
     def add(self, x: Rows, y: Rows) -> Rows:
         return _Added(x, y)

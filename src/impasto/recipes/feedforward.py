@@ -160,7 +160,7 @@ class FeedForward:
 
     @property
     def _grained(self) -> bool:
-        """Whether the photo needs grain; a painter brings its own."""
+        """Whether the photo gets grain: a painter fills flat areas in its one way, with it or without."""
         return isinstance(self.network, Instant)
 
     @property

@@ -61,12 +61,12 @@ class Recipe(Descent, Look):
     )
     smoothness_weight: float = Field(0.0, ge=0, description="Weight of smoothness.")
     start: Start = Field(
-        "content",
+        "instant",
         description="First picture: the photo, noise, the photo in the style's colours, or painted in one pass.",
     )
     detail: float = Field(0.8, ge=0, le=1, description="Share of the photo's own detail added at each finer size.")
     steps: tuple[int, ...] = Field(
-        (100, 50, 16), description="Steps at long sides of 128, 256, 512 px, then halved; 0: not there."
+        (0, 40, 16), description="Steps at long sides of 128, 256, 512 px, then halved; 0: not there."
     )
     jitter: bool = Field(False, description="Move the picture by a pixel between steps: less grain, but more steps.")
     pyramid: bool = Field(True, description="Paint coarse to fine; otherwise at the full size only.")
@@ -111,6 +111,7 @@ def gatys() -> Recipe:
     return Recipe(
         encoder="vgg19",
         pooling="average",
+        start="content",
         style_loss="gram",
         content_loss="gatys",
         content_layers={"relu4_2": 1.0},
