@@ -46,8 +46,8 @@ class Painter(nn.Module):
         ]
         self.stages = nn.ModuleList(stages)
         self.output = nn.Conv2d(full, 3, 3)
-        self.scales = nn.ParameterList([1 + 0.02 * torch.randn(styles, stage.width) for stage in stages])
-        self.shifts = nn.ParameterList([0.02 * torch.randn(styles, stage.width) for stage in stages])
+        self.scales = nn.ParameterList([torch.empty(styles, stage.width).uniform_(0.96, 1.04) for stage in stages])
+        self.shifts = nn.ParameterList([torch.empty(styles, stage.width).uniform_(-0.04, 0.04) for stage in stages])
 
     def style(self, weights: Tensor) -> Style:
         """What `forward` needs of N mixtures: `weights` (N, styles), whose rows sum to 1."""
