@@ -116,6 +116,17 @@ def test_a_damaged_ledger_is_told(tmp_path: Path) -> None:
         Ledger(tmp_path)
 
 
+def test_a_ledger_that_cannot_be_written_to_is_told(tmp_path: Path) -> None:
+    job = Job("a.png", "key", "a.jpg", "style.jpg")
+    ledger = Ledger(tmp_path)
+    ledger.enter([job])
+    ledger._table.execute("PRAGMA query_only=ON")
+    for change in (lambda: ledger.enter([job]), lambda: ledger.claim(["key"]), lambda: ledger.release(job)):
+        with pytest.raises(OutputError, match="make room"):
+            change()
+    assert ledger.states(["a.png"]) == {"a.png": ("waiting", None)}
+
+
 def test_every_photo_in_every_style_once(photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "out"
     (photos / "broken.jpg").write_bytes((photos / "a.jpg").read_bytes()[:400])

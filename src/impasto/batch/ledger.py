@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,7 +39,7 @@ class Ledger:
     A job is `waiting`, `running`, `done` or `failed`. One whose owner has died waits again.
 
     Raises:
-        OutputError: the folder cannot be made, or holds a damaged ledger.
+        OutputError: the folder cannot be made, or holds a damaged ledger; from every method, it cannot be written to.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -53,17 +54,16 @@ class Ledger:
 
     def enter(self, jobs: Iterable[Job]) -> None:
         """Let jobs wait, but not those that are done as they should be, nor those that are being done."""
-        self._table.execute("BEGIN IMMEDIATE")
-        for job in jobs:
-            row = self._table.execute("SELECT key, state FROM jobs WHERE output = ?", (job.output,)).fetchone()
-            current = row is not None and row[0] == job.key
-            if current and (row[1] == "running" or (row[1] == "done" and Path(job.output).is_file())):
-                continue
-            self._table.execute(
-                "INSERT OR REPLACE INTO jobs (output, key, content, style, state) VALUES (?, ?, ?, ?, 'waiting')",
-                (job.output, job.key, job.content, job.style),
-            )
-        self._table.execute("COMMIT")
+        with self._transaction():
+            for job in jobs:
+                row = self._table.execute("SELECT key, state FROM jobs WHERE output = ?", (job.output,)).fetchone()
+                current = row is not None and row[0] == job.key
+                if current and (row[1] == "running" or (row[1] == "done" and Path(job.output).is_file())):
+                    continue
+                self._table.execute(
+                    "INSERT OR REPLACE INTO jobs (output, key, content, style, state) VALUES (?, ?, ?, ?, 'waiting')",
+                    (job.output, job.key, job.content, job.style),
+                )
 
     def knows(self, output: str) -> bool:
         """Whether this file is a result of an earlier batch here."""
@@ -72,28 +72,28 @@ class Ledger:
     def claim(self, keys: Iterable[str]) -> Job | None:
         """The next waiting job among `keys`, which is now this process's to do; None if there is none."""
         wanted = set(keys)
-        self._table.execute("BEGIN IMMEDIATE")
-        try:
+        with self._transaction():
             job = next((job for job in self._free() if job.key in wanted), None)
             if job:
                 change = "UPDATE jobs SET state = 'running', owner = ?, attempts = attempts + 1 WHERE output = ?"
                 self._table.execute(change, (_owner(), job.output))
-            return job
-        finally:
-            self._table.execute("COMMIT")
+        return job
 
     def finish(self, job: Job) -> None:
         """The job is done."""
-        self._set(job, "done", None)
+        with self._transaction():
+            self._set(job, "done", None)
 
     def fail(self, job: Job, error: str, *, retry: bool) -> None:
         """The job has failed; with `retry` it waits again, unless it has been tried often enough."""
-        (attempts,) = self._table.execute("SELECT attempts FROM jobs WHERE output = ?", (job.output,)).fetchone()
-        self._set(job, "waiting" if retry and attempts < _ATTEMPTS else "failed", error)
+        with self._transaction():
+            (attempts,) = self._table.execute("SELECT attempts FROM jobs WHERE output = ?", (job.output,)).fetchone()
+            self._set(job, "waiting" if retry and attempts < _ATTEMPTS else "failed", error)
 
     def release(self, job: Job) -> None:
         """The job was not done, through no fault of its own."""
-        self._set(job, "waiting", None)
+        with self._transaction():
+            self._set(job, "waiting", None)
 
     def states(self, outputs: Iterable[str]) -> dict[str, tuple[str, str | None]]:
         """{output: (state, error)} of these jobs."""
@@ -104,6 +104,19 @@ class Ledger:
     def close(self) -> None:
         """Let go of the file."""
         self._table.close()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        try:
+            self._table.execute("BEGIN IMMEDIATE")
+            yield
+            self._table.execute("COMMIT")
+        except sqlite3.Error as error:
+            if self._table.in_transaction:
+                self._table.execute("ROLLBACK")
+            raise OutputError(
+                f"The ledger {self.path} cannot be written to ({error}); make room and run the same command again."
+            ) from error
 
     def _free(self) -> Iterator[Job]:
         """Jobs that wait, then those whose owner has died; one that has killed several is given up."""

@@ -90,7 +90,7 @@ class Batch:
 
 
 def _work(batch: Batch, threads: int, stop: Event) -> None:
-    """One process: claim, paint, write, enter; until nothing waits."""
+    """One process, which ends with ENOSPC where nothing can be written any more."""
     import signal
     import sys
 
@@ -98,6 +98,14 @@ def _work(batch: Batch, threads: int, stop: Event) -> None:
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     torch.set_num_threads(threads)
+    try:
+        _paint_all(batch, stop)
+    except OutputError:
+        sys.exit(errno.ENOSPC)
+
+
+def _paint_all(batch: Batch, stop: Event) -> None:
+    """Claim, paint, write, enter; until nothing waits."""
     parent = multiprocessing.parent_process()
     ledger, keys = Ledger(batch.folder), {job.key for job in batch.jobs}
     painters: dict[str, Paint] = {}
@@ -109,7 +117,7 @@ def _work(batch: Batch, threads: int, stop: Event) -> None:
             _paint(batch, job, painters)
         except OutputError:
             ledger.release(job)
-            sys.exit(errno.ENOSPC)
+            raise
         except InputError as error:
             ledger.fail(job, str(error), retry=False)
         except (ImpastoError, OSError, MemoryError, RuntimeError) as error:

@@ -11,7 +11,7 @@ from pathlib import Path
 import platformdirs
 
 from impasto.collection.card import SUFFIX, Card, read_card
-from impasto.errors import InputError, OutputError, UnknownName
+from impasto.errors import InputError, OutputError, UnknownName, WeightsError
 from impasto.media.files import replacing
 
 
@@ -40,8 +40,11 @@ def find(name: str) -> Path:
 
     Raises:
         UnknownName: there is none.
+        WeightsError: there is no such file.
     """
     if name.endswith(SUFFIX):
+        if not Path(name).is_file():
+            raise WeightsError(f"There is no model file {name}; check the name, or see 'impasto models list'.")
         return Path(name)
     known = models()
     if name not in known:
