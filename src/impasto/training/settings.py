@@ -66,5 +66,8 @@ class InstantTraining(Training):
 class PainterTraining(Training):
     """Settings of `impasto train painter`."""
 
-    content_weight: float = Field(0.35, ge=0, description="Weight of content.")
+    batch: int = Field(4, ge=1, description="Crops per step and device.")
+    crop_size: int = Field(256, ge=64, multiple_of=8, description="Side of the crops, in pixels.")
+    learning_rate: float = Field(2e-3, gt=0, description="Adam's step at its highest.")
+    content_weight: float = Field(0.2, ge=0, description="Weight of content.")
     style_scale: float = Field(1.0, ge=0.1, le=8, description="Size of the strokes relative to the picture.")
