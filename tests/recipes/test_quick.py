@@ -174,7 +174,7 @@ def test_what_is_refused(photo: Path, style: Path, tmp_path: Path, capsys: pytes
     for arguments, message in (
         (["--engine", "instant", "--steps", 3], "--steps steers"),
         (["--engine", "instant", "--preset", "best"], "--preset steers"),
-        (["--engine", tmp_path / "none.impasto"], "no weights file"),
+        (["--engine", tmp_path / "none.impasto"], "no model file"),
     ):
         assert run("paint", photo, style, "-o", out, *arguments) == 2
         assert message in capsys.readouterr().err

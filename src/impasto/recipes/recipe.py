@@ -66,7 +66,7 @@ class Recipe(Descent, Look):
     )
     detail: float = Field(0.8, ge=0, le=1, description="Share of the photo's own detail added at each finer size.")
     steps: tuple[int, ...] = Field(
-        (0, 40, 16), description="Steps at long sides of 128, 256, 512 px, then halved; 0: not there."
+        (0, 0, 24), description="Steps at long sides of 128, 256, 512 px, then halved; 0: not there."
     )
     jitter: bool = Field(False, description="Move the picture by a pixel between steps: less grain, but more steps.")
     pyramid: bool = Field(True, description="Paint coarse to fine; otherwise at the full size only.")
