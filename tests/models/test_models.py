@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from impasto.losses.wasserstein import Wasserstein, covariance_of
+from impasto.models.grain import unsettled
 from impasto.models.instant import STYLE_LAYERS, Instant
 from impasto.models.painter import Painter
 from impasto.models.stages import WHOLE, Moments, Stage, styled
@@ -107,6 +108,16 @@ def test_strips_change_nothing(kind: str, height: int, width: int, monkeypatch: 
     difference = (strips.rows(0, height) - whole).abs()
     assert difference.max() < 1 / 255
     assert strips.rows(7, 9).shape == (1, 3, 2, width)
+
+
+def test_what_is_flat_is_painted_unevenly_and_detail_is_left_alone() -> None:
+    flat, detailed = torch.zeros(1, 6, 40, 40), 10 * random(1, 6, 40, 40).sign()
+    assert (unsettled(flat) - flat).std() > 0.5
+    assert (unsettled(detailed) - detailed).std() < 0.01
+    painted = painter()({"relu3_1": flat + 1}, painter().style(torch.eye(3)[:1]))
+    blocks = painted.unflatten(2, (-1, 8)).unflatten(4, (-1, 8))[:, :, 1:-1, :, 1:-1]
+    assert blocks.std((2, 4)).mean() > 0.01
+    assert torch.equal(painted, painter()({"relu3_1": flat + 1}, painter().style(torch.eye(3)[:1])))
 
 
 def test_a_painters_styles_and_their_mixtures() -> None:

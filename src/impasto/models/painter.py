@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
-from impasto.models.stages import WHOLE, Canvas, Field, Stage, Style, steps_of
+from impasto.models.stages import Canvas, Field, Stage, Style, steps_of, whole_for
 
 
 class Painter(nn.Module):
@@ -61,12 +61,12 @@ class Painter(nn.Module):
             content: features of the photo, whose sides are multiples of 8, at relu3_1.
             style: of N mixtures.
         """
-        return self.draw(content, style, WHOLE)
+        return self.draw(content, style, whole_for(self))
 
     def draw(self, content: Mapping[str, Field], style: Style, canvas: Canvas[Field]) -> Field:
         """The same, on any canvas."""
         steps = steps_of(self.stages, style)
-        detail = canvas.normalised(content["relu3_1"])
+        detail = canvas.unsettled(canvas.normalised(content["relu3_1"]))
         x = canvas.stage(detail, *steps[0])
         for number in range(1, len(steps) - 3, 2):
             inner = canvas.stage(x, *steps[number])

@@ -13,6 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from impasto.models.grain import PLANE, unsettled
+
 EPSILON = 1e-3
 
 # [second or first of two rows, which of its two source rows, row of the kernel]
@@ -92,6 +94,10 @@ class Canvas(Protocol[Field]):
         """Each channel with mean 0 and variance 1."""
         ...
 
+    def unsettled(self, x: Field) -> Field:
+        """With grain where there is little else."""
+        ...
+
     def transported(self, x: Field, gaussian: tuple[Tensor, Tensor]) -> Field:
         """Moved to a mean and covariance."""
         ...
@@ -113,12 +119,19 @@ class Canvas(Protocol[Field]):
         ...
 
 
+@dataclass(frozen=True)
 class Whole(Canvas[Tensor]):
-    """Features as tensors (N, C, H, W)."""
+    """Features as tensors (N, C, H, W); `top` and `left` say where the grain begins."""
+
+    top: int = 0
+    left: int = 0
 
     def normalised(self, x: Tensor) -> Tensor:
         a, b = Moments.of(x).factors()
         return torch.addcmul(b, x, a)
+
+    def unsettled(self, x: Tensor) -> Tensor:
+        return unsettled(x, self.top, self.left)
 
     def transported(self, x: Tensor, gaussian: tuple[Tensor, Tensor]) -> Tensor:
         flat = x.flatten(2)
@@ -177,3 +190,8 @@ def steps_of(stages: nn.ModuleList, style: Style) -> list[tuple[Stage, Tensor, T
 
 
 WHOLE = Whole()
+
+
+def whole_for(network: nn.Module) -> Whole:
+    """While a network learns, the grain begins anywhere, lest it be learned by heart; later, always at one place."""
+    return Whole(*torch.randint(PLANE, (2,)).tolist()) if network.training else WHOLE

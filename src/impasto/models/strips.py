@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from impasto.models.grain import unsettled
 from impasto.models.stages import Canvas, Moments, Stage, doubled, styled, transport
 
 _VALUES = 1 << 23
@@ -76,6 +77,17 @@ class _Mapped(Rows):
 
 
 @dataclass(frozen=True)
+class _Unsettled(Rows):
+    source: Rows
+
+    def __post_init__(self) -> None:
+        _shape(self, self.source.channels, self.source.height, self.source.width)
+
+    def rows(self, top: int, bottom: int) -> Tensor:
+        return unsettled(self.source.rows(top, bottom), top)
+
+
+@dataclass(frozen=True)
 class _Added(Rows):
     first: Rows
     second: Rows
@@ -132,6 +144,9 @@ class Strips(Canvas[Rows]):
     def normalised(self, x: Rows) -> Rows:
         a, b = _measured(x).factors()
         return _Mapped(x, lambda rows: torch.addcmul(b, rows, a))
+
+    def unsettled(self, x: Rows) -> Rows:
+        return _Unsettled(x)
 
     def transported(self, x: Rows, gaussian: tuple[Tensor, Tensor]) -> Rows:
         total = torch.zeros(x.channels, dtype=torch.float64)

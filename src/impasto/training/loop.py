@@ -105,6 +105,7 @@ class _Session:
 
     def __init__(self, lesson: Lesson, settings: Training, fabric: Fabric) -> None:
         self.lesson, self.settings, self.fabric = lesson, settings, fabric
+        lesson.network.train()
         self.average = deepcopy(lesson.network).eval().requires_grad_(False).to(fabric.device)
         trained = [parameter for parameter in lesson.network.parameters() if parameter.requires_grad]
         self.optimizer = torch.optim.AdamW(
