@@ -35,6 +35,7 @@ from impasto.training.pictures import Crops, find_pictures, split
 from impasto.training.settings import InstantTraining
 from impasto.training.styles import bind, describe_styles
 
+ADAIN_RATE = 1e-3
 WIDTHS = (128, 96, 96, 64, 48, 48, 16)
 
 
@@ -48,6 +49,10 @@ class AdaIN(Instant):
             [Stage(*pair, enlarge=number in (2, 4, 6)) for number, pair in enumerate(zip(inputs, WIDTHS))]
         )
         self.output = nn.Conv2d(WIDTHS[-1], 3, 3)
+        for stage in self.stages:
+            nn.init.kaiming_normal_(
+                stage.convolution.weight
+            )  # nothing else keeps the signal alive without normalisation
 
     def style(self, description: Mapping[str, Mapping[str, Tensor]]) -> Style:
         mean, moment = description["relu4_1"]["mean"], description["relu4_1"]["moment"]
@@ -75,7 +80,8 @@ def main() -> None:
     book = bind([told for _, told in describe_styles(encoder, paintings.training[::4], [1.0, 0.66], set())])
     channels = channels_of(encoder)
     print("| network | style | content |\n|---|---|---|")
-    for name, make in (("AdaIN", AdaIN), ("instant", Instant)):
+    for name, make, rate in (("AdaIN", AdaIN, ADAIN_RATE), ("instant", Instant, settings.learning_rate)):
+        settings = settings.model_copy(update={"learning_rate": rate})
         torch.manual_seed(0)
         network = make(channels)
         crops = Crops([photos.training], settings.crop_size, disturbed=0.0)

@@ -14,6 +14,9 @@ _DETAIL = 3.0
 PLANE = 256
 _ROWS_APART, _COLUMNS_APART = 97, 61
 
+_GRAIN = _UNSETTLED * torch.randn(PLANE, PLANE, generator=torch.Generator().manual_seed(1), device="cpu")
+_remembered: dict[tuple[int, ...], Tensor] = {}
+
 
 def grained(photo: Tensor, top: int = 0, left: int = 0) -> Tensor:
     """`photo` (1, 3, H, W), or the part of one that begins at `top` and `left`, with grain of a deviation of 0.01."""
@@ -28,19 +31,25 @@ def unsettled(features: Tensor, top: int = 0, left: int = 0) -> Tensor:
 
     `top` and `left` say where in the whole picture they begin.
     """
-    channels, height, width = features.shape[1:]
-    own = torch.arange(channels)[:, None]
-    rows = (torch.arange(top, top + height) + _ROWS_APART * own) % PLANE
-    columns = (torch.arange(left, left + width) + _COLUMNS_APART * own) % PLANE
-    grain = _plane()[rows[:, :, None], columns[:, None, :]].to(features.device)
-    return features + grain / (1 + _DETAIL * features.square().mean(1, keepdim=True))
+    place = (*features.shape[1:], top, left)
+    grain = _remembered.get(place) if type(place[1]) is int else _grain_at(*place)  # while exported, sizes are symbols
+    if grain is None:
+        grain = _grain_at(*place)
+        _remembered.clear()
+        _remembered[place] = grain
+    grain = grain.to(features.device)
+    return torch.addcdiv(features, grain, 1 + _DETAIL * features.square().mean(1, keepdim=True))
+
+
+@torch.inference_mode(False)
+def _grain_at(channels: int, height: int, width: int, top: int, left: int) -> Tensor:
+    """(1, C, H, W) in channels-last order: each channel sees another part of the same plane."""
+    own = torch.arange(channels)
+    rows = (torch.arange(top, top + height)[:, None] + _ROWS_APART * own) % PLANE
+    columns = (torch.arange(left, left + width)[:, None] + _COLUMNS_APART * own) % PLANE
+    return _GRAIN[rows[:, None], columns[None]].permute(2, 0, 1)[None]
 
 
 @cache
 def _grain() -> Tensor:
     return AMOUNT * torch.randn(_SIDE, _SIDE, generator=torch.Generator().manual_seed(0))
-
-
-@cache
-def _plane() -> Tensor:
-    return _UNSETTLED * torch.randn(PLANE, PLANE, generator=torch.Generator().manual_seed(1))

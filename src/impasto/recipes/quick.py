@@ -151,7 +151,7 @@ def prepare_manner(
             f"Expected a blend of {count} weights of 0 or more, one for each style, with one above 0; "
             f"got {':'.join(f'{share:g}' for share in shares)}."
         )
-    if model.card.kind == "painter":
+    if model.card.kind != "instant":
         if look.style_scale != 1:
             raise SettingsError("A painter has learned the size of its strokes; --style-scale needs another engine.")
         chosen = tuple(names) or model.card.styles[:1]
@@ -177,8 +177,8 @@ def _read_style(path: Path, model: Model, look: Look, max_pixels: int) -> Tensor
 
 
 def style_size(look: Look, shape: tuple[int, int]) -> int:
-    """The long side at which a painting of `shape` is looked at: the result's, but not larger than it is."""
-    size = min(_LARGEST_STYLE, max(shape), _LARGEST_STYLE if look.size == "max" else look.size)
+    """The long side at which a painting of `shape` is looked at: the result's, so that strokes are in proportion."""
+    size = min(_LARGEST_STYLE, _LARGEST_STYLE if look.size == "max" else look.size)
     wanted = round(size * look.style_scale)
     height, width = fit(*shape, wanted)
     return wanted if min(height, width) >= _SMALLEST_SIDE else -(-wanted * _SMALLEST_SIDE // min(height, width))
