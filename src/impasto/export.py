@@ -22,6 +22,7 @@ from impasto.media.files import replacing
 from impasto.models.instant import STYLE_LAYERS, Instant
 from impasto.models.painter import Painter
 from impasto.models.stages import WHOLE, Style, Whole
+from impasto.models.translator import Translator
 
 if TYPE_CHECKING:
     import onnx
@@ -55,8 +56,8 @@ def export(
     """
     runtime()
     picture = torch.rand(1, 3, 72, 104, generator=torch.Generator().manual_seed(0))
-    if isinstance(network, Painter):
-        weights = torch.softmax(torch.arange(float(network.styles)), 0)[None]
+    if isinstance(network, Painter | Translator):
+        weights = torch.softmax(torch.arange(float(len(card.styles))), 0)[None]
         painter = _PainterGraph(encoder, network)
         return [_write(painter, {"content": picture, "style": weights}, "painted", path, card, float16, force)]
     assert isinstance(network, Instant)
@@ -82,7 +83,7 @@ class _Seeing(nn.Module):
         self.preprocess, self.convolutions, self.names = encoder.preprocess, encoder.convolutions, encoder.layers
 
     def see(self, image: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:
-        seen: dict[str, Tensor] = {}
+        seen: dict[str, Tensor] = {"image": image} if "image" in layers else {}
         x = self.preprocess(image)
         for name in self.names:
             if name.startswith("relu"):
@@ -102,7 +103,7 @@ def _padded(picture: Tensor) -> Tensor:
 
 
 class _PainterGraph(_Seeing):
-    def __init__(self, encoder: Encoder, network: Painter) -> None:
+    def __init__(self, encoder: Encoder, network: Painter | Translator) -> None:
         super().__init__(encoder)
         self.network = network
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from torch import nn
@@ -12,6 +14,7 @@ from impasto.models.instant import STYLE_LAYERS, Instant
 from impasto.models.painter import Painter
 from impasto.models.stages import WHOLE, Moments, Stage, styled
 from impasto.models.strips import Stored, Strips
+from impasto.models.translator import Translator
 
 CHANNELS = {"relu1_1": 3, "relu2_1": 4, "relu3_1": 6, "relu4_1": 5, "relu5_1": 4}
 
@@ -40,8 +43,14 @@ def painter() -> Painter:
     return network
 
 
+def translator(layout: Any) -> Translator:
+    torch.manual_seed(0)
+    return Translator(layout, width=4, blocks=2).requires_grad_(False).eval()
+
+
 def content(height: int, width: int) -> dict[str, torch.Tensor]:
     return {
+        "image": random(1, 3, height, width).sigmoid(),
         "relu3_1": random(1, 6, height // 4, width // 4).relu(),
         "relu4_1": random(1, 5, height // 8, width // 8, seed=1).relu(),
     }
@@ -91,14 +100,20 @@ def test_a_stage_on_strips_is_the_stage(stage: Stage, size: tuple[int, int], mon
 
 
 @pytest.mark.parametrize(("height", "width"), [(64, 48), (120, 40), (40, 200)])
-@pytest.mark.parametrize("kind", ["instant", "painter"])
+@pytest.mark.parametrize("kind", ["instant", "painter", "residual", "unet"])
 def test_strips_change_nothing(kind: str, height: int, width: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("impasto.models.strips._VALUES", 600)
     seen = content(height, width)
-    network: Instant | Painter = instant() if kind == "instant" else painter()
-    style = (
-        network.style(described()) if isinstance(network, Instant) else network.style(torch.tensor([[0.2, 0.5, 0.3]]))
-    )
+    network: Instant | Painter | Translator
+    if kind == "instant":
+        network = instant()
+        style = network.style(described())
+    elif kind == "painter":
+        network = painter()
+        style = network.style(torch.tensor([[0.2, 0.5, 0.3]]))
+    else:
+        network = translator(kind)
+        style = network.style()
     stored = {}
     for layer, features in seen.items():
         stored[layer] = Stored(*features.shape[1:], torch.device("cpu"))

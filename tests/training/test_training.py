@@ -119,7 +119,7 @@ def test_resuming_gives_the_same_bits(folder: Path, tmp_path: Path) -> None:
     instant(folder, tmp_path / "halves.impasto", accumulate=2, schedule="constant", steps=3)
     halves = instant(folder, tmp_path / "halves.impasto", accumulate=2, schedule="constant", steps=4)
     assert through["step"] == halves["step"] == 4
-    for part in ("network", "average"):
+    for part in ("lesson", "average"):
         for key, value in through[part].items():
             assert torch.equal(value, halves[part][key]), key
     assert torch.equal(through["random"], halves["random"])
@@ -253,8 +253,8 @@ def test_two_processes_train_as_one(folder: Path, style: Path, tmp_path: Path) -
     alone = tmp_path / "alone.impasto"
     settings = PainterTraining(**{**QUICK, "batch": 4, "steps": 3, "validate_every": 250})
     list(train_painter([style], alone, settings, photos=[folder]))
-    together = torch.load(tmp_path / "ddp.training" / "checkpoint.pt", weights_only=True)["network"]
-    apart = torch.load(tmp_path / "alone.training" / "checkpoint.pt", weights_only=True)["network"]
+    together = torch.load(tmp_path / "ddp.training" / "checkpoint.pt", weights_only=True)["lesson"]
+    apart = torch.load(tmp_path / "alone.training" / "checkpoint.pt", weights_only=True)["lesson"]
     for key, value in apart.items():
         assert torch.allclose(together[key], value, atol=2e-2), key
 

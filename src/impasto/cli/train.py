@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
 
-from impasto.training.settings import EncoderTraining, InstantTraining, PainterTraining
+from impasto.training.settings import CollectionTraining, EncoderTraining, InstantTraining, PainterTraining
 
 if TYPE_CHECKING:
     from impasto.training.course import Report
@@ -135,6 +135,46 @@ def painter(
     _check(output, resume=resume, force=force)
     begin = None if start == "none" else find(start)
     _follow(train_painter(style, output, settings, photos=photos or (), resume=resume, start=begin), output)
+
+
+@train.command
+def collection(
+    *,
+    photos: Annotated[list[Path], Parameter(name="--from", negative="")],
+    paintings: Annotated[list[Path], Parameter(name="--to", negative="")],
+    output: Annotated[Path, Parameter(name=["--output", "-o"])],
+    start: str | None = None,
+    resume: Annotated[bool, Parameter(negative="")] = False,
+    force: Annotated[bool, Parameter(negative="")] = False,
+    settings: Annotated[CollectionTraining | None, Parameter(name="*")] = None,
+) -> None:
+    """Train a network that turns pictures of one collection into pictures of another, without pairs.
+
+    Ctrl-C keeps a checkpoint in NAME.training, beside the output, and the same command with `--resume` goes on; curves
+    and pictures there are for TensorBoard.
+
+    Examples:
+
+    - `impasto train collection --from photos --to pointillist.txt --minutes 60 -o pointillist.impasto`
+    - `impasto train collection --from photos --to mine --method cyclegan --pool 50 --minutes 90 -o mine.impasto`
+
+    Args:
+        photos: Folder, archive (.zip, .tar) or list (.txt, .csv) of the pictures to change; repeat it for more.
+        paintings: The same of the pictures whose manner they are to have.
+        output: The .impasto file to write.
+        start: A painter or translator to go on from, a file or a name on the shelf, or none; `looks` where the
+            generator is a painter.
+        resume: Go on with a training that was interrupted.
+        force: Replace files that exist.
+    """
+    from impasto.collection.shelf import find
+    from impasto.training.collection import train_collection
+
+    settings = settings or CollectionTraining()
+    _check(output, resume=resume, force=force)
+    usual = "looks" if settings.generator == "painter" else "none"
+    begin = None if (start or usual) == "none" else find(start or usual)
+    _follow(train_collection(photos, paintings, output, settings, resume=resume, start=begin), output)
 
 
 def _check(output: Path, *, resume: bool, force: bool) -> None:

@@ -103,7 +103,7 @@ class Encoder(nn.Module):
     def forward(self, image: Tensor, layers: Iterable[str]) -> dict[str, Tensor]:
         """Features of `image` (N, 3, H, W), RGB in [0, 1], at each of `layers`: {layer: (N, C, H', W')}.
 
-        Runs no further than the deepest layer asked for.
+        Runs no further than the deepest layer asked for; `image` is the picture itself.
 
         Raises:
             UnknownName: a layer that these weights do not have.
@@ -117,7 +117,10 @@ class Encoder(nn.Module):
         gradients wait in memory.
         """
         wanted = set(layers)
-        self.check(wanted)
+        self.check(wanted - {"image"})
+        if "image" in wanted:
+            yield "image", image
+            wanted.remove("image")
         x = self.preprocess(image)
         large = image.shape[-2] * image.shape[-1] > _LARGE
         for name, following in zip(self.layers, [*self.layers[1:], ""]):

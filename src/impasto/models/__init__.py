@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from torch import nn
 
-ModelKind = Literal["instant", "painter"]
+ModelKind = Literal["instant", "painter", "translator"]
 
 
 def _instant(**architecture: Any) -> nn.Module:
@@ -23,4 +23,14 @@ def _painter(**architecture: Any) -> nn.Module:
     return Painter(**architecture)
 
 
-MODELS: dict[ModelKind, Callable[..., nn.Module]] = {"instant": _instant, "painter": _painter}
+def _translator(**architecture: Any) -> nn.Module:
+    from impasto.models.translator import Translator
+
+    return Translator(**architecture)
+
+
+MODELS: dict[ModelKind, Callable[..., nn.Module]] = {
+    "instant": _instant,
+    "painter": _painter,
+    "translator": _translator,
+}

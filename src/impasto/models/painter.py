@@ -7,6 +7,7 @@ paint.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -33,8 +34,13 @@ class Painter(nn.Module):
         if not 0 <= blocks <= 32:
             raise ValueError(f"{blocks} blocks")
         self.styles: int = styles
-        self.widths: tuple[int, ...] = tuple(widths)
         self.blocks: int = blocks
+        self.architecture: dict[str, Any] = {
+            "channels": {"relu3_1": channels["relu3_1"]},
+            "styles": styles,
+            "widths": list(widths),
+            "blocks": blocks,
+        }
         detail = channels["relu3_1"]
         deep, quarter, half, full = widths
         stages = [

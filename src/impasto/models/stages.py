@@ -110,6 +110,10 @@ class Canvas(Protocol[Field]):
         """The sum."""
         ...
 
+    def halved(self, x: Field) -> Field:
+        """Half the size: the means of two by two."""
+        ...
+
     def join(self, x: Field, detail: Field) -> Field:
         """`x`, doubled in size, and `detail` in one."""
         ...
@@ -146,6 +150,9 @@ class Whole(Canvas[Tensor]):
 
     def add(self, x: Tensor, y: Tensor) -> Tensor:
         return x + y
+
+    def halved(self, x: Tensor) -> Tensor:
+        return F.avg_pool2d(x, 2)
 
     def join(self, x: Tensor, detail: Tensor) -> Tensor:
         return torch.cat([doubled(x), detail], 1)

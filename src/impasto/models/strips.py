@@ -112,6 +112,17 @@ class _Doubled(Rows):
 
 
 @dataclass(frozen=True)
+class _Halved(Rows):
+    source: Rows
+
+    def __post_init__(self) -> None:
+        _shape(self, self.source.channels, self.source.height // 2, self.source.width // 2)
+
+    def rows(self, top: int, bottom: int) -> Tensor:
+        return F.avg_pool2d(self.source.rows(2 * top, 2 * bottom), 2)
+
+
+@dataclass(frozen=True)
 class _Joined(Rows):
     first: Rows
     second: Rows
@@ -176,6 +187,9 @@ class Strips(Canvas[Rows]):
 
     def add(self, x: Rows, y: Rows) -> Rows:
         return _Added(x, y)
+
+    def halved(self, x: Rows) -> Rows:
+        return _Halved(x)
 
     def join(self, x: Rows, detail: Rows) -> Rows:
         return _Joined(_Doubled(x), detail)

@@ -23,6 +23,7 @@ from impasto.models.instant import STYLE_LAYERS, Instant
 from impasto.models.painter import Painter
 from impasto.models.stages import Style
 from impasto.models.strips import Rows, Stored, Strips
+from impasto.models.translator import Translator
 from impasto.recipes.recipe import Look
 from impasto.weights.files import sha256
 
@@ -41,7 +42,7 @@ class FeedForward:
 
     path: Path
     card: Card
-    network: Instant | Painter
+    network: Instant | Painter | Translator
     encoder: Encoder
     device: torch.device
     bfloat16: bool
@@ -62,7 +63,7 @@ class FeedForward:
                 f"{path} was trained with other weights of the encoder ({card.encoder.name}) than this version has; "
                 "train it again, or go on from it with --from."
             )
-        assert isinstance(network, Instant | Painter)
+        assert isinstance(network, Instant | Painter | Translator)
         device = choose_device(look.device)
         bfloat16 = look.precision == "bfloat16" or (look.precision == "auto" and bfloat16_pays(device))
         return FeedForward(
@@ -93,7 +94,7 @@ class FeedForward:
         Raises:
             UnknownName: it has not learned a style of that name.
         """
-        assert isinstance(self.network, Painter)
+        assert isinstance(self.network, Painter | Translator)
         weights = torch.zeros(1, len(self.card.styles), device=self.device)
         for name, share in zip(names or self.card.styles[:1], blend or [1.0]):
             if name not in self.card.styles:

@@ -18,7 +18,7 @@ from impasto.losses.terms import Targets
 from impasto.models import ModelKind
 from impasto.models.instant import STYLE_LAYERS
 from impasto.provenance import Source
-from impasto.training.lesson import Choice, Lesson
+from impasto.training.lesson import Choice, StyleLesson
 from impasto.training.loop import Progress
 from impasto.training.pictures import Crops, Split, find_pictures, split
 from impasto.training.settings import Training
@@ -65,7 +65,7 @@ def message(progress: Progress, broken: set[Path]) -> str:
     return f"step {progress.step}  {losses}  {progress.samples_per_second:.1f} samples/s{skipped}"
 
 
-def training_record(lesson: Lesson, progress: Progress, settings: Training, start: Path | None) -> dict[str, Any]:
+def training_record(progress: Progress, settings: Training, start: Path | None) -> dict[str, Any]:
     """What the card says of a training."""
     return {
         "settings": settings.model_dump(mode="json"),
@@ -75,7 +75,7 @@ def training_record(lesson: Lesson, progress: Progress, settings: Training, star
     }
 
 
-def tested(lesson: Lesson, progress: Progress, test: tuple[Tensor, Targets, Choice]) -> dict[str, float]:
+def tested(lesson: StyleLesson, progress: Progress, test: tuple[Tensor, Targets, Choice]) -> dict[str, float]:
     """Losses of the best weights on pictures that neither learning nor choosing has seen."""
     network = lesson.network
     network.load_state_dict(progress.network())

@@ -23,7 +23,7 @@ from impasto.training.course import (
     training_record,
     unseen,
 )
-from impasto.training.lesson import Choice, Lesson
+from impasto.training.lesson import Choice, StyleLesson
 from impasto.training.loop import Progress, launch
 from impasto.training.pictures import Crops
 from impasto.training.settings import InstantTraining
@@ -34,7 +34,7 @@ SCALES = (1.0, 0.66)
 _VALIDATION, _TEST = 32, 96
 
 
-class InstantLesson(Lesson):
+class InstantLesson(StyleLesson):
     """Any style: the network reads it from the statistics that it is to reach."""
 
     content_layers = Instant.content_layers
@@ -99,5 +99,5 @@ def train_instant(
     test = unseen(photo_split.test, described(painting_split.test[:_TEST]), _TEST, settings)
     architecture = {"channels": channels_of(encoder)}
     sources = {"photos": [path.name for path in photos], "paintings": [path.name for path in paintings]}
-    record = {**training_record(lesson, progress, settings, start), **sources, "test": tested(lesson, progress, test)}
+    record = {**training_record(progress, settings, start), **sources, "test": tested(lesson, progress, test)}
     write_model(output, model_card("instant", "Any style in one pass.", architecture, record), progress.network())

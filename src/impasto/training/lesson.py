@@ -6,6 +6,7 @@ import random
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -57,6 +58,26 @@ class Choice:
 
 
 class Lesson(nn.Module):
+    """What a training teaches: called with crops (N, 3, S, S) and their numbers, it gives the loss () and its parts."""
+
+    network: nn.Module
+    encoder: Encoder
+    betas = (0.9, 0.99)
+
+    def players(self) -> list[dict[str, Any]]:
+        """Adam's groups of parameters; each moves at its `pace`, a multiple of the learning rate."""
+        return [{"params": [p for p in self.network.parameters() if p.requires_grad], "pace": 1.0}]
+
+    @abstractmethod
+    def validate(self, network: nn.Module) -> dict[str, float]:
+        """Losses of `network` on what is not learned from; `total` is what should fall."""
+
+    @abstractmethod
+    def sheet(self, network: nn.Module) -> Tensor:
+        """A picture (3, H, W) of some results."""
+
+
+class StyleLesson(Lesson):
     """A network, the frozen encoder that judges it, and a book of styles to be learned.
 
     Args:
@@ -96,7 +117,7 @@ class Lesson(nn.Module):
 
     @torch.no_grad()
     def validate(self, network: nn.Module) -> dict[str, float]:
-        """Mean losses of `network` on the crops kept for that; `total` is what should fall."""
+        """Mean losses of `network` on the crops kept for that."""
         crops, book, choice = self.validation
         sums: dict[str, float] = {}
         for rows in torch.arange(len(crops)).split(self.settings.batch):

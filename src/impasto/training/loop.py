@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
 _REMEMBERED = 50
+_FROZEN = "encoder."
 
 State = dict[str, Any]
 
@@ -91,7 +92,7 @@ def learn(
     session = _Session(lesson, settings, fabric)
     if resume:
         session.load(resume)
-    loader = Loader(crops, settings.batch, settings.workers, fabric.global_rank, fabric.world_size)
+    loader = Loader(crops, settings.batch * len(crops.sources), settings.workers, fabric.global_rank, fabric.world_size)
     batches = loader.batches(session.step * settings.accumulate)
     try:
         while not session.finished():
@@ -107,9 +108,8 @@ class _Session:
         self.lesson, self.settings, self.fabric = lesson, settings, fabric
         lesson.network.train()
         self.average = deepcopy(lesson.network).eval().requires_grad_(False).to(fabric.device)
-        trained = [parameter for parameter in lesson.network.parameters() if parameter.requires_grad]
         self.optimizer = torch.optim.AdamW(
-            trained, settings.learning_rate, betas=(0.9, 0.99), weight_decay=settings.weight_decay
+            lesson.players(), settings.learning_rate, betas=lesson.betas, weight_decay=settings.weight_decay
         )
         self.module, self.stepper = fabric.setup(lesson, self.optimizer)
         self.step, self.stale, self.spent = 0, 0, 0.0
@@ -136,7 +136,7 @@ class _Session:
         done = self.done()
         rate = learning_rate(self.settings, self.step, done)
         for group in self.optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group["pace"]
         total: dict[str, float] = {}
         for part in range(self.settings.accumulate):
             asked = time.monotonic()
@@ -153,7 +153,8 @@ class _Session:
                 f"The loss became {total['total']} at step {self.step + 1}; lower --learning-rate (now "
                 f"{self.settings.learning_rate:g}) or --clip, and go on from the last checkpoint with --resume."
             )
-        self.fabric.clip_gradients(self.module, self.stepper, max_norm=self.settings.clip, error_if_nonfinite=False)
+        for group in self.optimizer.param_groups:
+            nn.utils.clip_grad_norm_(group["params"], self.settings.clip)
         self.stepper.step()
         self.stepper.zero_grad()
         self.step += 1
@@ -196,7 +197,7 @@ class _Session:
         """Everything that `load` needs."""
         return {
             "settings": self.settings.model_dump_json(),
-            "network": _copied(self.lesson.network),
+            "lesson": {key: value for key, value in _copied(self.lesson).items() if not key.startswith(_FROZEN)},
             "average": _copied(self.average),
             "optimizer": self.optimizer.state_dict(),
             "random": torch.get_rng_state(),
@@ -209,7 +210,7 @@ class _Session:
 
     def load(self, state: State) -> None:
         """Go back to a `state`."""
-        self.lesson.network.load_state_dict(state["network"])
+        self.lesson.load_state_dict(state["lesson"], strict=False)
         self.average.load_state_dict(state["average"])
         self.optimizer.load_state_dict(state["optimizer"])
         torch.set_rng_state(state["random"])

@@ -27,7 +27,7 @@ from impasto.training.course import (
     training_record,
     unseen,
 )
-from impasto.training.lesson import STYLE, Choice, Lesson
+from impasto.training.lesson import STYLE, Choice, StyleLesson
 from impasto.training.loop import Progress, launch
 from impasto.training.pictures import Crops, Split, find_pictures
 from impasto.training.settings import PainterTraining
@@ -39,7 +39,7 @@ _TRIED = 8
 _VALIDATION, _TEST = 32, 64
 
 
-class PainterLesson(Lesson):
+class PainterLesson(StyleLesson):
     """A fixed set of styles, one row of scales and shifts for each."""
 
     content_layers = Painter.content_layers
@@ -102,18 +102,12 @@ def train_painter(
 
     test = unseen(photo_split.test, book, _TEST, settings)
     description = f"{names[0]}, in one pass." if len(names) == 1 else f"{len(names)} styles in one pass."
-    architecture = {
-        "channels": {"relu3_1": channels_of(encoder)["relu3_1"]},
-        "styles": len(styles),
-        "widths": network.widths,
-        "blocks": network.blocks,
-    }
     record = {
-        **training_record(lesson, progress, settings, start),
+        **training_record(progress, settings, start),
         "photos": [path.name for path in photos] or "those of the package",
         "test": tested(lesson, progress, test),
     }
-    write_model(output, model_card("painter", description, architecture, record, names), progress.network())
+    write_model(output, model_card("painter", description, network.architecture, record, names), progress.network())
 
 
 def _described(encoder: Encoder, style: Path, scale: float) -> Targets:
@@ -139,14 +133,18 @@ def _begin(start: Path | None, names: Sequence[str], encoder: Encoder, book: Tar
     learned.requires_grad_(True).to(crops.device)
     if card.styles == tuple(names):
         return learned
-    rows = [card.styles.index(name) if name in card.styles else None for name in names]
-    if None in rows:
-        nearest = _nearest(learned, encoder, book, crops[:_TRIED])
-        rows = [near if row is None else row for row, near in zip(rows, nearest)]
-    network = Painter(channels, len(names), learned.widths, learned.blocks).to(crops.device)
+    known = [name in card.styles for name in names]
+    nearest = [] if all(known) else _nearest(learned, encoder, book, crops[:_TRIED])
+    rows = [card.styles.index(name) if there else nearest[row] for row, (name, there) in enumerate(zip(names, known))]
+    return restyled(learned, rows).to(crops.device)
+
+
+def restyled(learned: Painter, rows: Sequence[int]) -> Painter:
+    """A copy of a painter with these of its styles, in this order."""
+    network = Painter(**{**learned.architecture, "styles": len(rows)})
     state = learned.state_dict()
     network.load_state_dict(
-        {key: value[rows] if key.startswith(("scales", "shifts")) else value for key, value in state.items()}
+        {key: value[list(rows)] if key.startswith(("scales", "shifts")) else value for key, value in state.items()}
     )
     return network
 

@@ -37,7 +37,7 @@ class Split:
 
 
 def find_pictures(sources: Sequence[Path]) -> list[list[Path]]:
-    """The pictures of each source: below a folder, in a .zip or .tar, or named in a list; sorted by name.
+    """The pictures of each source: itself, below a folder, in a .zip or .tar, or named in a list; sorted by name.
 
     A list is a text file with a path in each line, or a .csv with a column `path`; paths are relative to the list's
     folder or to one above it. An archive is unpacked once, to the cache folder.
@@ -53,6 +53,8 @@ def _pictures_of(source: Path) -> list[Path]:
         source = _unpacked(source)
     if source.is_file() and source.suffix.lower() in (".txt", ".csv"):
         paths = _listed(source)
+    elif source.is_file() and source.suffix.lower() in _SUFFIXES:
+        paths = [source]
     else:
         paths = [path for path in source.rglob("*") if path.suffix.lower() in _SUFFIXES]
     if not paths:
@@ -109,11 +111,11 @@ def _members(archive: Path) -> Iterator[tuple[str, BinaryIO]]:
                 yield member.name, opened  # type: ignore[misc]
 
 
-def split(paths: Sequence[Path], seed: int = 0) -> Split:
-    """90 % for training, 5 % for validation and 5 % for testing; the same for the same paths and seed."""
+def split(paths: Sequence[Path], seed: int = 0, held_out: float = 0.1) -> Split:
+    """All but a share for training, half of that for validation and half for testing, by the paths and the seed."""
     shuffled = list(paths)
     random.Random(seed).shuffle(shuffled)
-    first, second = int(0.9 * len(shuffled)), int(0.95 * len(shuffled))
+    first, second = (int(share * len(shuffled)) for share in (1 - held_out, 1 - held_out / 2))
     return Split(shuffled[:first], shuffled[first:second], shuffled[second:])
 
 

@@ -8,6 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from impasto.device import DeviceName, Precision
 
+Method = Literal["cut", "fastcut", "cyclegan"]
+
 
 class EncoderTraining(BaseModel):
     """Settings of `impasto train encoder`."""
@@ -71,3 +73,36 @@ class PainterTraining(Training):
     learning_rate: float = Field(2e-3, gt=0, description="Adam's step at its highest.")
     content_weight: float = Field(0.2, ge=0, description="Weight of content.")
     style_scale: float = Field(1.0, ge=0.1, le=8, description="Size of the strokes relative to the picture.")
+
+
+class CollectionTraining(Training):
+    """Settings of `impasto train collection`."""
+
+    method: Method = Field("cut", description="What holds the content: contrast of places, or the way back.")
+    generator: Literal["painter", "residual", "unet"] = Field(
+        "painter", description="The network: one that sees with the encoder, or one that learns to see."
+    )
+    width: int = Field(16, ge=4, le=256, description="Channels of a residual network or U-Net at full size.")
+    blocks: int = Field(6, ge=0, le=32, description="Residual blocks; the papers have 6 or 9.")
+    critic: Literal["features", "patches"] = Field(
+        "features", description="What the critic sees: the encoder's features, or 70x70 pixels."
+    )
+    critic_width: int = Field(64, ge=4, le=256, description="Channels of the critic.")
+    critic_scales: int = Field(1, ge=1, le=4, description="Sizes at which a critic of patches looks.")
+    critic_pace: float = Field(1.0, gt=0, description="The critic's learning rate, as a multiple of the painter's.")
+    spectral: bool = Field(False, description="Spectral normalisation of the critic.")
+    game: Literal["logistic", "least_squares", "hinge"] = Field("least_squares", description="What both play for.")
+    r1: float = Field(0.0, ge=0, description="Weight of the critic's slope on real paintings.")
+    augmentation: bool = Field(False, description="Disturb what the critic sees, real and painted alike.")
+    pool: int = Field(0, ge=0, le=1000, description="Earlier results that the critic sees again; CycleGAN: 50.")
+    adversarial_weight: float = Field(0.1, ge=0, description="Weight of the game.")
+    manner_weight: float = Field(1.0, ge=0, description="Weight of the collection's mean statistics.")
+    contrast_weight: float = Field(0.1, ge=0, description="Weight of contrast (cut, fastcut).")
+    cycle_weight: float = Field(10.0, ge=0, description="Weight of there and back again (cyclegan).")
+    identity_weight: float = Field(5.0, ge=0, description="Weight of leaving paintings as they are (cyclegan).")
+    validation_content: float = Field(1.0, ge=0, description="What a content distance weighs in validation.")
+
+    batch: int = Field(4, ge=1, description="Photos, and as many paintings, per step and device.")
+    crop_size: int = Field(128, ge=64, multiple_of=16, description="Side of the crops, in pixels.")
+    learning_rate: float = Field(2e-4, gt=0, description="Adam's step at its highest.")
+    schedule: Literal["cosine", "linear", "constant"] = Field("linear", description="How the learning rate falls.")

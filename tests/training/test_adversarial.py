@@ -1,0 +1,155 @@
+"""Training without pairs: two collections, a game, what comes out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from impasto.cli import main
+from impasto.collection.card import load_model, read_card
+from impasto.errors import DivergedError, InputError, SettingsError
+from impasto.models.critic import FeatureCritic, PatchCritic
+from impasto.training.adversarial import Pool
+from impasto.training.augmentation import augmented
+from impasto.training.collection import train_collection
+from impasto.training.settings import CollectionTraining
+
+QUICK: dict[str, Any] = {
+    "batch": 1, "crop_size": 64, "steps": 4, "validate_every": 2, "device": "cpu", "width": 4, "blocks": 1,
+    "critic_width": 4, "pool": 2,
+}  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def _few_crops(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, count in (("_DESCRIBED", 12), ("_VALIDATION", 4), ("_TEST", 4)):
+        monkeypatch.setattr(f"impasto.training.collection.{name}", count)
+
+
+@pytest.fixture
+def folders(tmp_path: Path, save: Any) -> tuple[Path, Path]:
+    for name in ("photos", "paintings"):
+        (tmp_path / name).mkdir()
+        for number in range(12):
+            save(f"{name}/{number:02}.png", 70, 66, number + (50 if name == "paintings" else 0))
+    return tmp_path / "photos", tmp_path / "paintings"
+
+
+def trained(
+    folders: tuple[Path, Path], output: Path, stop: int | None = None, **changes: Any
+) -> dict[str, torch.Tensor]:
+    """The weights after a whole training, or {} after one that is left at step `stop`."""
+    options = {name: changes.pop(name) for name in ("resume", "start") if name in changes}
+    settings = CollectionTraining(**{**QUICK, **changes})
+    steps = train_collection([folders[0]], [folders[1]], output, settings, **options)
+    for report in steps:
+        if stop and f"step {stop} " in report.message:
+            steps.close()  # type: ignore[attr-defined]
+            return {}
+    return dict(load_model(output)[1].state_dict())
+
+
+@pytest.mark.parametrize("changes", [
+    {"method": "cut", "generator": "residual", "critic": "patches"},
+    {"method": "cyclegan", "generator": "unet", "critic": "patches", "spectral": True, "game": "hinge"},
+    {"method": "cyclegan", "generator": "painter", "augmentation": True},
+    {"method": "fastcut", "generator": "painter", "r1": 1.0, "game": "logistic", "pool": 0},
+], ids=["cut", "cyclegan", "cyclegan, painter", "fastcut"])  # fmt: skip
+def test_a_training_that_was_interrupted_ends_in_the_same_bytes(
+    changes: dict[str, Any], folders: tuple[Path, Path], tmp_path: Path
+) -> None:
+    whole = trained(folders, tmp_path / "whole.impasto", **changes)
+    trained(folders, tmp_path / "parts.impasto", stop=3, **changes)
+    parts = trained(folders, tmp_path / "parts.impasto", resume=True, **changes)
+    assert (tmp_path / "parts.impasto").read_bytes()
+    assert all(torch.equal(parts[key], value) for key, value in whole.items())
+    other = trained(folders, tmp_path / "other.impasto", **{**changes, "seed": 1})
+    assert not all(torch.equal(other[key], value) for key, value in whole.items())
+    test = read_card(tmp_path / "whole.impasto").training["test"]
+    assert set(test) == {"manner", "content", "total"}
+
+
+def call(*arguments: object) -> None:
+    with pytest.raises(SystemExit) as left:
+        main([str(argument) for argument in arguments])
+    assert left.value.code in (0, None)
+
+
+def test_what_was_trained_paints_and_goes_on_from_where_it_is(
+    folders: tuple[Path, Path], tmp_path: Path, save: Any
+) -> None:
+    model, photo = tmp_path / "mine.impasto", save("photo.png", 70, 101)
+    arguments = [f"--{name.replace('_', '-')}={value}" for name, value in QUICK.items()]
+    sources = ["--from", folders[0], "--to", folders[1], "--generator", "residual"]
+    call("train", "collection", *sources, *arguments, "--start", "none", "-o", model)
+    assert read_card(model).kind == "translator"
+    call("paint", photo, model, "-o", tmp_path / "out.png")
+    assert (tmp_path / "out.png").is_file()
+    call("train", "collection", *sources, *arguments, "--start", model, "-o", tmp_path / "more.impasto")
+    assert read_card(tmp_path / "more.impasto").training["from"]["name"] == "mine.impasto"
+
+
+def test_collections_that_cannot_be_used(folders: tuple[Path, Path], tmp_path: Path) -> None:
+    photos = folders[0]
+    with pytest.raises(InputError, match="12 pictures are in both"):
+        trained((photos, photos), tmp_path / "a.impasto")
+    (tmp_path / "one.txt").write_text("paintings/00.png\n")
+    with pytest.raises(InputError, match="holds 1 pictures"):
+        trained((photos, tmp_path / "one.txt"), tmp_path / "a.impasto")
+    trained(folders, tmp_path / "residual.impasto", generator="residual")
+    with pytest.raises(SettingsError, match="kind residual, not unet"):
+        trained(folders, tmp_path / "a.impasto", generator="unet", start=tmp_path / "residual.impasto")
+    assert not (tmp_path / "a.impasto").exists()
+
+
+def test_a_network_that_collapsed_is_not_handed_over(folders: tuple[Path, Path], tmp_path: Path) -> None:
+    with pytest.raises(DivergedError, match="collapsed"):
+        trained(
+            folders, tmp_path / "a.impasto", generator="residual", learning_rate=50.0, clip=1e6, warm_up=0, steps=40
+        )
+    assert not (tmp_path / "a.impasto").exists()
+
+
+def test_the_pool_gives_back_earlier_pictures() -> None:
+    torch.manual_seed(0)
+    pool, given = Pool(3, 2), []
+    for number in range(20):
+        given += pool.exchange(torch.full((1, 3, 2, 2), float(number))).mean((1, 2, 3)).tolist()
+    assert given[:3] == [0, 1, 2]
+    later = given[3:]
+    assert any(number < place + 3 for place, number in enumerate(later))
+    assert len(set(later)) == len(later)
+
+
+def test_augmentation_disturbs_and_lets_gradients_through() -> None:
+    torch.manual_seed(0)
+    pictures = torch.rand(3, 3, 32, 32, requires_grad=True)
+    changed = augmented(pictures)
+    assert changed.shape == pictures.shape
+    assert (changed == 0.5).any((1, 2, 3)).all()
+    changed.sum().backward()
+    assert pictures.grad is not None
+    assert pictures.grad.abs().sum() > 0
+
+
+def test_each_verdict_of_a_patch_critic_is_on_70_pixels() -> None:
+    critic, picture = PatchCritic(4, 2, spectral=True).eval(), torch.rand(1, 3, 160, 160, requires_grad=True)
+    fine, coarse = critic({"image": picture})
+    assert coarse.shape[2] < fine.shape[2]
+    fine[0, 0, 9, 9].backward()
+    assert picture.grad is not None
+    rows = picture.grad.abs().sum((0, 1, 3)).nonzero()
+    assert int(rows.max() - rows.min()) + 1 == 70
+
+
+def test_a_feature_critic_weighs_layers_alike() -> None:
+    torch.manual_seed(0)
+    critic = FeatureCritic({"relu1_1": 3, "relu2_1": 5}, 8)
+    seen = {"relu1_1": torch.rand(2, 3, 8, 8) * 100, "relu2_1": torch.rand(2, 5, 4, 4)}
+    first, second = critic(seen)
+    assert first.shape == (2, 1, 8, 8)
+    assert second.shape == (2, 1, 4, 4)
+    assert first.std() < 10 * second.std()
