@@ -1,18 +1,47 @@
-"""From the name of a style to what paints photos in it."""
+"""From pairs and settings to a batch; from the name of a style to what paints photos in it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from functools import lru_cache
+from collections.abc import Mapping, Sequence
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
-from impasto.batch.work import Paint
-from impasto.media.image import Picture
-from impasto.recipes.engines import Choice, choose, look_of, open_model
+from impasto.batch.plan import Pair
+from impasto.batch.work import Batch, Paint
+from impasto.media.image import MAX_PIXELS, Picture
+from impasto.recipes.engines import Choice, choose, look_of, model_hash, open_model
 from impasto.recipes.job import prepare
 from impasto.recipes.quick import Model, prepare_manner
 from impasto.recipes.recipe import Look, read_settings
+
+
+def prepare_batch(
+    folder: Path,
+    pairs: Sequence[Pair],
+    *,
+    engine: str | None,
+    preset: str,
+    changes: Mapping[str, Any],
+    kind: str,
+    quality: int | None = None,
+    force: bool = False,
+    max_pixels: int = MAX_PIXELS,
+) -> Batch:
+    """The batch that paints `pairs` into `folder`, entered into its ledger; `kind` is the format of the files.
+
+    Raises:
+        InputError: a model, picture or setting that cannot be used.
+        OutputError: a result would replace a file that no batch has made.
+    """
+    how: dict[str, object] = {"format": kind, "quality": quality, "depth": None}
+    opener = partial(open_style, engine=engine, preset=preset, changes=changes, output=how, max_pixels=max_pixels)
+    opener(pairs[0].styles[0])
+    models = sorted({str(model_hash(engine, style, "instant")) for pair in pairs for style in pair.styles})
+    settings = {"preset": preset, "changes": changes, "output": how, "models": models}
+    batch = Batch(folder, opener, settings, quality, force)
+    batch.enter(pairs)
+    return batch
 
 
 def open_style(

@@ -43,7 +43,7 @@ def plan(sources: Sequence[str], styles: Sequence[str], suffix: str) -> list[Pai
                 for content, below in contents
                 for style in styles
             ]
-    return _told_apart(pairs)
+    return told_apart(pairs)
 
 
 def style_name(style: str) -> str:
@@ -94,7 +94,7 @@ def _table(path: Path, suffix: str) -> list[Pair]:
     return pairs
 
 
-def _told_apart(pairs: Sequence[Pair]) -> list[Pair]:
+def told_apart(pairs: Sequence[Pair]) -> list[Pair]:
     """The same, results of equal names called after their content's whole file name."""
     counts: dict[Path, int] = {}
     for pair in pairs:

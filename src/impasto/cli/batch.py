@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from cyclopts import Group, Parameter
 
@@ -52,16 +52,12 @@ def batch(
         engine: instant (the default), optimize, or a model file.
         preset: Preset for --engine optimize.
     """
-    from functools import partial
-
-    from impasto.batch.opener import open_style
+    from impasto.batch.opener import prepare_batch
     from impasto.batch.plan import plan
-    from impasto.batch.work import Batch
     from impasto.cli.interrupt import stop_between_steps
     from impasto.cli.progress import progress_line
     from impasto.device import cores
     from impasto.media.writing import check_target
-    from impasto.recipes.engines import model_hash
 
     suffix = f".{format.lower().lstrip('.')}"
     if output.is_file():
@@ -71,13 +67,8 @@ def batch(
     count = min(cores() if workers is None else workers, len(pairs))
     if count < 1:
         raise SettingsError(f"Expected 1 worker or more; got {workers}.")
-    changes = explicit(recipe)
-    how: dict[str, object] = {"format": kind, "quality": quality, "depth": None}
-    opener = partial(open_style, engine=engine, preset=preset, changes=changes, output=how, max_pixels=max_pixels)
-    opener(pairs[0].styles[0])
-    models = sorted({str(model_hash(engine, style, "instant")) for pair in pairs for style in pair.styles})
-    job = Batch(output, opener, {"preset": preset, "changes": changes, "output": how, "models": models}, quality, force)
-    job.enter(pairs)
+    how: dict[str, Any] = {"kind": kind, "quality": quality, "force": force, "max_pixels": max_pixels}
+    job = prepare_batch(output, pairs, engine=engine, preset=preset, changes=explicit(recipe), **how)
     began, states = time.monotonic(), {}
     with stop_between_steps() as interrupt, progress_line() as progress:
         task = progress.add_task(output.name, total=len(pairs), note="")

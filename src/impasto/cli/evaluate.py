@@ -1,0 +1,259 @@
+"""`impasto evaluate`: methods side by side, measured, with references and intervals."""
+
+from __future__ import annotations
+
+import random
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+
+from impasto.cli.options import RecipeOptions, explicit
+from impasto.errors import SettingsError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from impasto.cli.robustness import Moved, Pairs
+    from impasto.encoders.encoder import Encoder
+    from impasto.metrics.sets import Copy
+    from impasto.metrics.table import Result
+
+
+def evaluate(
+    *,
+    report: Path,
+    contents: Annotated[list[Path] | None, Parameter(negative="")] = None,
+    styles: Annotated[list[Path] | None, Parameter(negative="")] = None,
+    paired: Annotated[bool, Parameter(negative="")] = False,
+    engine: Annotated[list[str] | None, Parameter(negative="")] = None,
+    results: Annotated[list[str] | None, Parameter(negative="")] = None,
+    pattern: str = "{content}_{style}",
+    table: Annotated[list[Path] | None, Parameter(negative="")] = None,
+    collection: Annotated[list[Path] | None, Parameter(negative="")] = None,
+    adversarial: Annotated[bool, Parameter(negative="")] = False,
+    preset: str = "balanced",
+    workers: int | None = None,
+    recipe: Annotated[RecipeOptions | None, Parameter(name="*")] = None,  # type: ignore[valid-type]
+) -> None:
+    """Measure engines, and results of any other tool, on the same pairs, and write a page with all pictures.
+
+    Two references are always in the table: the untouched photo and the style itself. What was painted before is not
+    painted again: after an interrupt the same command goes on.
+
+    Examples:
+
+    - `impasto evaluate --contents c/ --styles s/ --engine instant --engine optimize --report report/`
+    - `impasto evaluate --contents c/ --styles s/ --results others=their/ --pattern "{content}-{style}" --report r/`
+    - `impasto evaluate --contents photos/ --collection mine.txt --engine pointillist --engine instant --report r/`
+
+    Args:
+        report: The folder for index.html, results.csv, results.json and what the engines paint.
+        contents: Folder, picture or list of photos; repeat it for more.
+        styles: The same of paintings; every photo is taken with every one.
+        paired: Take the first photo with the first style, the second with the second, and so on.
+        engine: instant, optimize, a model file, or a painter on the shelf; repeat it.
+        results: NAME=FOLDER of pictures that another tool made; repeat it.
+        pattern: What those are called, without suffix.
+        table: CSV with the columns method, content, style and result, instead of folders; repeat it.
+        collection: Folder or list of paintings that results as a set are compared with; without --styles, each photo
+            takes one of them.
+        adversarial: Also disturb the first eight photos, by noise, JPEG and attacks (FGSM, PGD), and see how far each
+            engine's results move.
+        preset: Preset for --engine optimize.
+        workers: Processes that paint at once; as many as there are cores by default.
+    """
+    from impasto.encoders import load_encoder, weights_path
+    from impasto.metrics.specification import specification
+    from impasto.metrics.table import find_results, read_results, references, summarise, write_tables
+    from impasto.training.pictures import find_pictures
+    from impasto.weights.files import sha256
+
+    of_collection = [path for paths in find_pictures(collection or []) for path in paths]
+    rows: list[Result] = [row for path in table or [] for row in read_results(path)]
+    pairs = _pairs(contents, styles or [], of_collection, paired=paired) if contents else []
+    pairs = list(dict.fromkeys([*pairs, *((row.content, row.style) for row in rows)]))
+    if not pairs or not (engine or results or rows):
+        raise SettingsError(
+            "Expected --contents with --styles or --collection, and an --engine or --results; or --table."
+        )
+    for given in results or []:
+        name, _, folder = given.partition("=")
+        rows += find_results(name, Path(folder), pattern, pairs)
+    report.mkdir(parents=True, exist_ok=True)
+    how = partial(_painted, preset=preset, changes=explicit(recipe), workers=workers)
+    for name in engine or []:
+        rows += how(name, pairs, report / "painted")
+
+    encoder, compact = load_encoder("compact"), weights_path("compact")
+    measured = _measured([*references(pairs), *rows], encoder)
+    sets, copies = _as_sets(measured, of_collection, encoder) if of_collection else ({}, [])
+    movements = _movements(engine or [], pairs, report / "disturbed", encoder, how) if adversarial else []
+    spec = {**specification(compact.name, sha256(compact)), "movements": [asdict(one) for one in movements]}
+    lines = summarise(measured, sets)
+    write_tables(report, measured, lines, spec)
+    _write_page(report, measured, lines, spec, copies, movements)
+    _tell(measured, lines)
+    print(report / "index.html")
+    if any(row.problem for row in measured):
+        sys.exit(1)
+
+
+def _pairs(
+    contents: Sequence[Path], styles: Sequence[Path], collection: Sequence[Path], *, paired: bool
+) -> list[tuple[Path, Path]]:
+    from impasto.training.pictures import find_pictures
+
+    photos = [path for paths in find_pictures(contents) for path in paths]
+    if not styles:
+        if not collection:
+            raise SettingsError("Expected --styles, or a --collection that each photo takes one painting of.")
+        chance = random.Random(0)
+        return [(photo, chance.choice(collection)) for photo in photos]
+    paintings = [path for paths in find_pictures(styles) for path in paths]
+    if not paired:
+        return [(photo, painting) for photo in photos for painting in paintings]
+    if len(photos) != len(paintings):
+        raise SettingsError(f"--paired needs as many styles as photos; got {len(photos)} and {len(paintings)}.")
+    return list(zip(photos, paintings))
+
+
+def _painted(
+    engine: str, pairs: Pairs, folder: Path, *, preset: str, changes: dict[str, Any], workers: int | None
+) -> list[Result]:
+    """Paint all pairs by an engine, unless they are painted already."""
+    from impasto.batch.opener import prepare_batch
+    from impasto.batch.plan import Pair, told_apart
+    from impasto.cli.interrupt import stop_between_steps
+    from impasto.cli.progress import progress_line
+    from impasto.device import cores
+    from impasto.metrics.table import Result
+
+    painter = _is_painter(engine)
+    plan = told_apart([
+        Pair(content, (engine if painter else str(style),), Path(f"{content.stem}_{style.stem}.png"))
+        for content, style in pairs
+    ])  # fmt: skip
+    target = folder / _label(engine)
+    how: dict[str, Any] = {"engine": None if painter else engine, "preset": preset, "changes": changes, "kind": "png"}
+    job = prepare_batch(target, plan, **how)
+    count = min(cores() if workers is None else workers, len(plan))
+    if count < 1:
+        raise SettingsError(f"Expected 1 worker or more; got {workers}.")
+    states: dict[str, tuple[str, str | None]] = {}
+    with stop_between_steps() as interrupt, progress_line() as progress:
+        task = progress.add_task(_label(engine), total=len(plan), note="")
+        for states in job.run(count, max(1, cores() // count)):
+            progress.update(task, completed=sum(state in ("done", "failed") for state, _ in states.values()))
+            if interrupt.requested:
+                break
+    if interrupt.requested:
+        print("Stopped. The same command goes on.", file=sys.stderr)
+        sys.exit(130)
+    return [
+        Result(_label(engine), content, style, target / one.output, problem=states[str(target / one.output)][1] or "")
+        for (content, style), one in zip(pairs, plan)
+    ]
+
+
+def _label(engine: str) -> str:
+    return Path(engine).name.removesuffix(".impasto").removesuffix(".onnx")
+
+
+def _is_painter(engine: str) -> bool:
+    from impasto.collection.card import SUFFIX, read_card
+    from impasto.collection.shelf import find, models
+
+    name, _, _ = engine.partition(":")
+    known = name != "instant" and (name in models() or name.endswith(SUFFIX))
+    return known and read_card(find(name)).kind != "instant"
+
+
+def _measured(rows: Sequence[Result], encoder: Encoder) -> list[Result]:
+    from impasto.cli.progress import progress_line
+    from impasto.metrics.measures import Ruler
+    from impasto.metrics.table import measure
+
+    measured: list[Result] = []
+    with progress_line() as progress:
+        task = progress.add_task("measuring", total=len(rows), note="")
+        for row in measure(rows, Ruler(encoder)):
+            measured.append(row)
+            progress.update(task, advance=1, note=row.method)
+    return measured
+
+
+def _movements(
+    engines: Sequence[str], pairs: Pairs, folder: Path, encoder: Encoder, painted: Callable[..., list[Result]]
+) -> list[Moved]:
+    """How far results of each engine move when photos are disturbed."""
+    from impasto.cli.robustness import disturb, moved
+
+    changed = disturb(pairs, folder, encoder)
+    movements: list[Moved] = []
+    for engine in engines:
+        paint = partial(painted, engine, folder=folder / "painted")
+        movements += moved(_label(engine), pairs, changed, paint, encoder)
+    return movements
+
+
+def _write_page(report: Path, *content: Any) -> None:
+    from impasto.cli.progress import progress_line
+    from impasto.metrics.page import write_page
+
+    with progress_line() as progress:
+        task = progress.add_task("page", total=1.0, note="")
+        for share in write_page(report, *content):
+            progress.update(task, completed=share)
+
+
+def _as_sets(
+    rows: Sequence[Result], collection: Sequence[Path], encoder: Encoder
+) -> tuple[dict[str, dict[str, float]], list[Copy]]:
+    """{method: {measure: value}} of each method's pictures against the collection, and what may be copied from it."""
+    import torch
+
+    from impasto.cli.progress import progress_line
+    from impasto.metrics.sets import cells, frechet_distance, kernel_distance, nearest_pictures
+    from impasto.metrics.table import STYLE, UNTOUCHED
+
+    def seen(paths: Sequence[Path], name: str) -> list[Tensor]:
+        with progress_line() as progress:
+            task = progress.add_task(name, total=1.0, note="")
+            return list(_told(cells(encoder, paths), lambda share: progress.update(task, completed=share)))
+
+    known = seen(collection, "collection")
+    sets: dict[str, dict[str, float]] = {}
+    copies: list[Copy] = []
+    for method in dict.fromkeys(row.method for row in rows):
+        pictures = list(dict.fromkeys(row.picture for row in rows if row.method == method and row.measures))
+        if method == STYLE or len(pictures) < 2:
+            continue
+        features = seen(pictures, method)
+        ours, theirs = torch.cat(features), torch.cat(known)
+        sets[method] = {"frechet": frechet_distance(ours, theirs), "kernel": kernel_distance(ours, theirs)}
+        if method != UNTOUCHED:
+            copies += nearest_pictures(pictures, features, collection, known)
+    return sets, copies
+
+
+def _told(shares: Iterable[tuple[float, Tensor]], tell: Any) -> Iterator[Tensor]:
+    for share, features in shares:
+        tell(share)
+        yield features
+
+
+def _tell(rows: Sequence[Result], lines: Sequence[Any]) -> None:
+    for row in rows:
+        if row.problem:
+            print(f"{row.method}: {row.problem}", file=sys.stderr)
+    names = ("style", "content", "ssim", "color")
+    print(f"{'method':20}" + "".join(f"{name:>10}" for name in names))
+    for line in lines:
+        figures = "".join(f"{line.means[name][0]:10.3f}" if name in line.means else " " * 10 for name in names)
+        sets = "".join(f"  {name} {value:.4f}" for name, value in line.sets.items())
+        print(f"{line.method:20}{figures}{sets}")
