@@ -11,11 +11,15 @@ from pydantic import ValidationError
 
 from impasto.cli.batch import batch
 from impasto.cli.doctor import doctor
+from impasto.cli.evaluate import evaluate
 from impasto.cli.export import export
 from impasto.cli.models import models
 from impasto.cli.paint import paint
 from impasto.cli.reproduce import reproduce
+from impasto.cli.search import search
+from impasto.cli.study import study
 from impasto.cli.style import style
+from impasto.cli.styles import styles
 from impasto.cli.train import train
 from impasto.cli.weights import weights
 from impasto.errors import ImpastoError
@@ -40,6 +44,10 @@ app.command(batch)
 app.command(style)
 app.command(reproduce)
 app.command(train)
+app.command(evaluate)
+app.command(study)
+app.command(search)
+app.command(styles)
 app.command(models)
 app.command(export)
 app.command(weights)

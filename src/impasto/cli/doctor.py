@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+_EXTRAS = {"train": "lightning_fabric", "export": "onnxruntime", "evaluate": "pytorch_msssim", "search": "optuna"}
+
 
 def doctor() -> None:
     """Show versions, device, threads, memory and picture formats, and say what is missing."""
@@ -32,7 +34,7 @@ def doctor() -> None:
         "models": ", ".join(models()),
         **{
             f"[{extra}]": "here" if find_spec(module) else f"missing (optional): pip install 'impasto[{extra}]'"
-            for extra, module in (("train", "lightning_fabric"), ("export", "onnxruntime"))
+            for extra, module in _EXTRAS.items()
         },
         **{name: str(cached(name) or f"missing (optional): impasto weights get {name}") for name in PUBLISHED},
     }

@@ -1,0 +1,92 @@
+"""Settings found by trial."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from impasto.cli import main
+from impasto.errors import RecordError, SettingsError, UnknownName
+from impasto.recipes.recipe import Recipe, read_settings
+from impasto.search import Axis, Search
+
+QUICK = Recipe(size=64, steps=(3,), pyramid=False, start="content", device="cpu")
+
+
+def test_axes() -> None:
+    assert Axis.parse("content_weight=0.03:0.6") == Axis("content_weight", 0.03, 0.6)
+    assert Axis.parse("--style-scale=0.5:2") == Axis("style_scale", 0.5, 2.0)
+    assert Axis.parse("color=style,match").choices == ("style", "match")
+    assert Axis.parse("jitter=true,false").choices == (True, False)
+    assert Axis.parse("size=64:128").whole
+    with pytest.raises(UnknownName, match="content_weight"):
+        Axis.parse("content_wieght=0:1")
+    for wrong in ("content_weight=1", "content_weight=2:1", "color=style,red", "steps=1:2", "style_layers=a,b"):
+        with pytest.raises(SettingsError, match="Expected a range"):
+            Axis.parse(wrong)
+
+
+def search(folder: Path, save: Any, *objectives: str, **changes: Any) -> Search:
+    content, style = save("c.png", 64, 80, 1), save("s.png", 70, 60, 2)
+    axes = [Axis.parse("content_weight=0.01:5"), Axis.parse("color=style,content")]
+    base = QUICK.model_copy(update=changes)
+    return Search(content, style, base, axes, objectives or ("style", "content"), folder / "s.sqlite")
+
+
+def test_what_is_chosen_is_nowhere_worse_than_the_base(tmp_path: Path, save: Any) -> None:
+    job = search(tmp_path, save)
+    tried = list(job.run(8, time.monotonic() + 100))
+    assert [one.done for one in tried] == list(range(1, 9))
+    assert tried[0].settings == {"content_weight": QUICK.content_weight, "color": "style"}
+    assert len({one.settings["content_weight"] for one in tried}) == 8
+    chosen = job.chosen()
+    assert all(chosen.values[name] <= tried[0].values[name] + 1e-9 for name in ("style", "content"))
+    assert chosen.done in {one.done for one in job.front()} | {0}
+    for one in job.front():
+        better = [other for other in tried if all(other.values[n] < one.values[n] for n in ("style", "content"))]
+        assert not better
+    assert list(job.run(8, time.monotonic() + 100)) == []
+    more = list(search(tmp_path, save).run(10, time.monotonic() + 100))
+    assert [one.done for one in more] == [9, 10]
+    with pytest.raises(RecordError, match="another pair"):
+        search(tmp_path, save, "ssim").open()
+
+
+def test_one_objective_and_bad_trials_are_given_up(tmp_path: Path, save: Any) -> None:
+    job = search(tmp_path, save, "ssim", steps=(6,))
+    tried = list(job.run(11, time.monotonic() + 100))
+    whole = [one.values["ssim"] for one in tried if one.values]
+    assert len(whole) < len(tried)
+    assert job.chosen().values["ssim"] == max(whole)
+    importances = job.importances()
+    assert set(importances) <= {"content_weight", "color"}
+
+
+def test_from_the_door(tmp_path: Path, save: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    content, style = save("c.png", 64, 80, 1), save("s.png", 70, 60, 2)
+    (tmp_path / "base.json").write_text(QUICK.model_dump_json(exclude_defaults=True))
+    output = tmp_path / "best.json"
+    command = ["search", "--content", content, "--style", style, "--preset", tmp_path / "base.json", "--size", 64]
+    command += ["--over", "content_weight=0.01:5", "-o", output]
+
+    def run(*arguments: object) -> int:
+        try:
+            main([str(argument) for argument in (*command, *arguments)])
+        except SystemExit as end:
+            return int(end.code or 0)
+        return 0
+
+    assert run("--trials", 3) == 0
+    assert set(json.loads(output.read_text())) >= {"steps", "start", "size"}
+    assert read_settings(str(output)).steps == (3,)
+    assert run("--trials", 4, "--workers", 2) == 0
+    assert "style" in capsys.readouterr().out
+    assert run("--trials", 0) == 2
+    assert run("--trials", 5, "--objective", "beauty") == 2
+    (tmp_path / "best.sqlite").write_bytes(b"damaged")
+    assert run("--trials", 5) == 2
+    assert "cannot be read as a search" in capsys.readouterr().err
