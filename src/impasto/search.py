@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
 from impasto.encoders import load_encoder
 from impasto.errors import DivergedError, InputError, RecordError, SettingsError, UnknownName
-from impasto.media.files import replacing
 from impasto.metrics.measures import Ruler
 from impasto.metrics.specification import MEASURES
 from impasto.recipes.job import prepare
@@ -302,34 +301,3 @@ def _begun(study: optuna.Study) -> list[Any]:
     from optuna.trial import TrialState
 
     return study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING))
-
-
-def write_preset(path: Path, recipe: Recipe, *, force: bool) -> None:
-    """The settings that differ from the defaults, as a file for `impasto paint --preset`.
-
-    Raises:
-        OutputError: it cannot be written.
-    """
-    with replacing(path, force=force) as temporary:
-        settings = recipe.model_dump(mode="json", exclude_defaults=True)
-        temporary.write_text(json.dumps(settings, indent=1), encoding="utf-8")
-
-
-def plot_importances(importances: Mapping[str, float], path: Path, *, force: bool) -> None:
-    """A bar for each setting, as SVG.
-
-    Raises:
-        SettingsError: an extra is missing.
-        OutputError: it cannot be written.
-    """
-    try:
-        import matplotlib as mpl
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise SettingsError("The plot needs an extra; install it with: pip install 'impasto[evaluate]'.") from error
-    with mpl.rc_context({"svg.hashsalt": "impasto", "svg.fonttype": "none"}), replacing(path, force=force) as temporary:
-        figure = Figure(figsize=(6, 0.8 + 0.4 * len(importances)), layout="constrained")
-        axes = figure.add_subplot()
-        axes.barh([*importances][::-1], [*importances.values()][::-1], color="#2c6fbb")
-        axes.set_xlabel("importance")
-        figure.savefig(temporary, format="svg", metadata={"Date": None})

@@ -45,6 +45,8 @@ def test_engines_and_other_tools_side_by_side(
         "untouched photo": 2, "style itself": 2, "theirs": 2, "instant": 2, "looks:mosaic": 2,
     }  # fmt: skip
     assert told["methods"][2]["sets"]["frechet"] > 0
+    assert told["specification"]["costs"]["instant"]["seconds"] > 0.1
+    assert told["specification"]["costs"]["looks:mosaic"]["megabytes"] > 50
     page = (report / "index.html").read_text()
     assert page.count("<img") == 2 * 2 + 3 * 2
     named = {part.split('"')[0] for part in page.split("pictures/")[1:]}

@@ -39,4 +39,4 @@ def doctor() -> None:
         **{name: str(cached(name) or f"missing (optional): impasto weights get {name}") for name in PUBLISHED},
     }
     for name, value in rows.items():
-        print(f"{name:9} {value}")
+        print(f"{name:11} {value}")

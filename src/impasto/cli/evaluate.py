@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import sys
+import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict
 from functools import partial
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from impasto.cli.robustness import Moved, Pairs
     from impasto.encoders.encoder import Encoder
+    from impasto.metrics.cost import Cost
     from impasto.metrics.sets import Copy
     from impasto.metrics.table import Result
 
@@ -93,10 +95,15 @@ def evaluate(
     measured = _measured([*references(pairs), *rows], encoder)
     sets, copies = _as_sets(measured, of_collection, encoder) if of_collection else ({}, [])
     movements = _movements(engine or [], pairs, report / "disturbed", encoder, how) if adversarial else []
-    spec = {**specification(compact.name, sha256(compact)), "movements": [asdict(one) for one in movements]}
+    costs = {_label(name): _cost(name, pairs[0], preset, explicit(recipe)) for name in engine or []}
+    spec = {
+        **specification(compact.name, sha256(compact)),
+        "movements": [asdict(one) for one in movements],
+        "costs": {name: asdict(cost) for name, cost in costs.items()},
+    }
     lines = summarise(measured, sets)
     write_tables(report, measured, lines, spec)
-    _write_page(report, measured, lines, spec, copies, movements)
+    _write_page(report, measured, lines, spec, copies, movements, costs)
     _tell(measured, lines)
     print(report / "index.html")
     if any(row.problem for row in measured):
@@ -199,6 +206,25 @@ def _movements(
         paint = partial(painted, engine, folder=folder / "painted")
         movements += moved(_label(engine), pairs, changed, paint, encoder)
     return movements
+
+
+def _cost(engine: str, pair: tuple[Path, Path], preset: str, changes: dict[str, Any]) -> Cost:
+    """Time and memory of painting the first pair, in a process of its own."""
+    from impasto.metrics.cost import cost_of
+    from impasto.recipes.recipe import read_settings, write_settings
+
+    painter = _is_painter(engine)
+    with tempfile.TemporaryDirectory() as folder:
+        command = ["paint", str(pair[0]), engine if painter else str(pair[1]), "-o", str(Path(folder) / "out.png")]
+        command += [] if painter else ["--engine", engine]
+        if engine == "optimize":
+            settings = Path(folder) / "settings.json"
+            write_settings(settings, read_settings(preset, **changes))
+            command += ["--preset", str(settings)]
+        else:
+            for name, value in changes.items():
+                command += [f"--{name.replace('_', '-')}", str(value)]
+        return cost_of(command)
 
 
 def _write_page(report: Path, *content: Any) -> None:

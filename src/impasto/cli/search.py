@@ -54,9 +54,10 @@ def search(
     from impasto.cli.interrupt import stop_between_steps
     from impasto.cli.progress import progress_line
     from impasto.device import cores
-    from impasto.media.files import check_writable
-    from impasto.recipes.recipe import read_settings
-    from impasto.search import AXES, OBJECTIVES, Axis, Search, plot_importances, run_in_processes, write_preset
+    from impasto.media.files import check_writable, replacing
+    from impasto.metrics.plots import bars
+    from impasto.recipes.recipe import read_settings, write_settings
+    from impasto.search import AXES, OBJECTIVES, Axis, Search, run_in_processes
 
     storage = output.with_suffix(".sqlite")
     check_writable(output, force=force or storage.exists())
@@ -87,15 +88,15 @@ def search(
                 if interrupt.requested:
                     break
     chosen = job.chosen()
-    write_preset(output, job.recipe_of(chosen.settings), force=True)
+    write_settings(output, job.recipe_of(chosen.settings))
     for one in job.front():
         mark = "*" if one.done == chosen.done else " "
         figures = "  ".join(f"{name} {value:.3f}" for name, value in one.values.items())
         print(f"{mark} {figures}  " + "  ".join(f"{name} {_short(value)}" for name, value in one.settings.items()))
     importances = job.importances()
     if importances:
-        picture = output.with_suffix(".importance.svg")
-        plot_importances(importances, picture, force=True)
+        with replacing(output.with_suffix(".importance.svg")) as temporary:
+            temporary.write_text(bars(importances, "importance"), encoding="utf-8")
         print("importance: " + "  ".join(f"{name} {share:.2f}" for name, share in importances.items()))
     print(output)
     if interrupt.requested:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.resources import files
@@ -13,12 +12,13 @@ from impasto.errors import SettingsError
 from impasto.media.files import replacing
 from impasto.media.image import Picture, dimensions, read
 from impasto.media.writing import write
+from impasto.metrics.cost import Cost
+from impasto.metrics.plots import scatter
 from impasto.metrics.sets import Copy
 from impasto.metrics.specification import MEASURES
 from impasto.metrics.table import STYLE, UNTOUCHED, Result, Summary
 
 _THUMBNAIL = 384
-_COLORS = ("#2c6fbb", "#c8553d", "#4c9f70", "#8e5ea2", "#d99a2b", "#3b8686", "#7a5c3e", "#b04f86")
 
 
 def write_page(
@@ -28,10 +28,11 @@ def write_page(
     spec: Mapping[str, object],
     copies: Sequence[Copy] = (),
     movements: Sequence[object] = (),
+    costs: Mapping[str, Cost] | None = None,
 ) -> Iterator[float]:
     """Write `index.html` and its pictures, yielding the share that is done.
 
-    `movements` say how far results moved when photos were disturbed.
+    `movements` say how far results moved when photos were disturbed; `costs`, what a picture takes by each method.
 
     Raises:
         SettingsError: an extra is missing.
@@ -60,9 +61,10 @@ def write_page(
         pairs=pairs,
         by_place=by_place,
         thumbnails=thumbnails,
-        plot=plot(rows, lines),
+        plot=scatter(rows, lines),
         copies=sorted(copies, key=lambda copy: copy.distance),
         movements=movements,
+        costs=costs or {},
         sets=sorted({name for line in lines for name in line.sets}),
         specification=json.dumps(spec, indent=1),
     )
@@ -77,38 +79,3 @@ def _thumbnail(path: Path, folder: Path) -> str:
     name = f"{path.stem[:40]}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}.jpg"
     write(Picture(read(path, min(_THUMBNAIL, max(dimensions(path)))).pixels), folder / name, quality=88, force=True)
     return f"{folder.name}/{name}"
-
-
-def plot(rows: Sequence[Result], lines: Sequence[Summary]) -> str:
-    """Style against content as SVG: small points are results, large ones means with their intervals.
-
-    Raises:
-        SettingsError: an extra is missing.
-    """
-    try:
-        import matplotlib as mpl
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise SettingsError("Evaluation needs an extra; install it with: pip install 'impasto[evaluate]'.") from error
-
-    with mpl.rc_context({"svg.hashsalt": "impasto", "svg.fonttype": "none", "font.family": "sans-serif"}):
-        figure = Figure(figsize=(8, 5), layout="constrained")
-        axes = figure.add_subplot()
-        for number, line in enumerate(line for line in lines if "style" in line.means):
-            color = _COLORS[number % len(_COLORS)]
-            own = [row.measures for row in rows if row.method == line.method and row.measures]
-            xs, ys = ([float(one[name] or 0) for one in own] for name in ("content", "style"))
-            axes.scatter(xs, ys, s=8, color=color, alpha=0.35, lw=0)
-            (x, left, right), (y, low, high) = line.means["content"], line.means["style"]
-            axes.errorbar(
-                x, y, xerr=[[x - left], [right - x]], yerr=[[y - low], [high - y]],
-                fmt="o", ms=8, color=color, capsize=3, label=line.method, mec="black" if line.undominated else color,
-            )  # fmt: skip
-        axes.set_xlabel("content distance to the photo (lower is better)")
-        axes.set_ylabel("style distance to the painting (lower is better)")
-        axes.grid(alpha=0.2)
-        axes.legend(frameon=False)
-        drawn = io.StringIO()
-        figure.savefig(drawn, format="svg", metadata={"Date": None, "Creator": None})
-    svg = drawn.getvalue()
-    return svg[svg.index("<svg") :]

@@ -15,6 +15,7 @@ from impasto.encoders import EncoderName, Pooling
 from impasto.engine.descent import Descent
 from impasto.engine.start import Start
 from impasto.errors import SettingsError, UnknownName
+from impasto.media.files import replacing
 
 StyleLoss = Literal["wasserstein", "gram", "gram-size", "moments", "sliced"]
 ContentLoss = Literal["instance", "mean", "gatys", "cosine"]
@@ -166,6 +167,16 @@ def read_settings(name: str, **changes: object) -> Recipe:
         SettingsError: an unreadable file, or a value that the setting cannot take.
     """
     return read_recipe(Path(name), **changes) if name.endswith(".json") else preset(name, **changes)
+
+
+def write_settings(path: Path, recipe: Recipe) -> None:
+    """The settings that differ from the defaults, as a file that `read_settings` reads.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(recipe.model_dump(mode="json", exclude_defaults=True), indent=1))
 
 
 def _validated(settings: dict[str, object]) -> Recipe:
