@@ -136,7 +136,8 @@ def test_references_are_perfect_in_what_they_are(pairs: list[tuple[Path, Path]])
     assert set(untouched.measures) == {one.name for one in MEASURES}
     assert style.measures["style"] is not None
     assert untouched.measures["style"] is not None
-    assert style.measures["style"] < 0.5 * untouched.measures["style"]
+    assert style.measures["style"] < 0.01 < untouched.measures["style"]
+    assert style.measures["gram"] == style.measures["color"] == 0
     lines = summarise(rows)
     assert [line.undominated for line in lines] == [False, False]
 

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from impasto.errors import InputError
+
+# a small process of its own, as a child's peak counts the memory of the parent that it was forked from
+_WATCH = """
+import resource, subprocess, sys, time
+began = time.perf_counter()
+done = subprocess.run([sys.executable, "-m", "impasto", *sys.argv[1:]], stdout=subprocess.DEVNULL)
+print(time.perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+sys.exit(done.returncode)
+"""
 
 
 @dataclass(frozen=True)
@@ -26,11 +33,9 @@ def cost_of(arguments: Sequence[str]) -> Cost:
     Raises:
         InputError: it failed.
     """
-    began = time.perf_counter()
-    child = subprocess.Popen([sys.executable, "-m", "impasto", *arguments], stdout=subprocess.DEVNULL)
-    _, status, usage = os.wait4(child.pid, 0)
-    child.returncode = os.waitstatus_to_exitcode(status)
-    if child.returncode:
-        raise InputError(f"impasto {' '.join(arguments)} failed, so its time is not known.")
-    unit = 1 if sys.platform == "darwin" else 1024
-    return Cost(time.perf_counter() - began, usage.ru_maxrss * unit / 1e6)
+    command = [sys.executable, "-c", _WATCH, *arguments]
+    watched = subprocess.run(command, capture_output=True, text=True, check=False)
+    if watched.returncode:
+        raise InputError(f"impasto {' '.join(arguments)} failed, so its time is not known: {watched.stderr.strip()}")
+    seconds, largest = map(float, watched.stdout.split())
+    return Cost(seconds, largest * (1 if sys.platform == "darwin" else 1024) / 1e6)
