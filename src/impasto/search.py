@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -248,8 +249,12 @@ class Search:
         study = self.open()
         if len([trial for trial in study.trials if trial.values]) < 2 * _STARTUP:
             return {}
-        target = None if len(self.objectives) == 1 else lambda trial: float(trial.values[0])
-        return get_param_importances(study, evaluator=PedAnovaImportanceEvaluator(), target=target)
+        sign = -1 if str(study.directions[0]).endswith("MAXIMIZE") else 1
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # that low values are sought is what the sign is for
+            return get_param_importances(
+                study, evaluator=PedAnovaImportanceEvaluator(), target=lambda trial: sign * float(trial.values[0])
+            )
 
     def forget_unfinished(self) -> None:
         """Give up trials that were begun by processes that are gone."""
