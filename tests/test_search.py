@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from impasto.cli import main
 from impasto.errors import RecordError, SettingsError, UnknownName
 from impasto.recipes.recipe import Recipe, read_settings
 from impasto.search import Axis, Search
+
+from door import run
 
 QUICK = Recipe(size=64, steps=(3,), pyramid=False, start="content", device="cpu")
 
@@ -73,20 +74,13 @@ def test_from_the_door(tmp_path: Path, save: Any, capsys: pytest.CaptureFixture[
     command = ["search", "--content", content, "--style", style, "--preset", tmp_path / "base.json", "--size", 64]
     command += ["--over", "content_weight=0.01:5", "-o", output]
 
-    def run(*arguments: object) -> int:
-        try:
-            main([str(argument) for argument in (*command, *arguments)])
-        except SystemExit as end:
-            return int(end.code or 0)
-        return 0
-
-    assert run("--trials", 3) == 0
+    assert run(*command, "--trials", 3) == 0
     assert set(json.loads(output.read_text())) >= {"steps", "start", "size"}
     assert read_settings(str(output)).steps == (3,)
-    assert run("--trials", 4, "--workers", 2) == 0
+    assert run(*command, "--trials", 4, "--workers", 2) == 0
     assert "style" in capsys.readouterr().out
-    assert run("--trials", 0) == 2
-    assert run("--trials", 5, "--objective", "beauty") == 2
+    assert run(*command, "--trials", 0) == 2
+    assert run(*command, "--trials", 5, "--objective", "beauty") == 2
     (tmp_path / "best.sqlite").write_bytes(b"damaged")
-    assert run("--trials", 5) == 2
+    assert run(*command, "--trials", 5) == 2
     assert "cannot be read as a search" in capsys.readouterr().err

@@ -14,19 +14,12 @@ import pytest
 
 from impasto.batch.ledger import Job, Ledger
 from impasto.batch.plan import plan
-from impasto.cli import main
 from impasto.errors import InputError, OutputError
 from impasto.media.image import read
 
+from door import run
+
 SMALL = ["--size", "64"]
-
-
-def run(*arguments: object) -> int:
-    try:
-        main([str(argument) for argument in arguments])
-    except SystemExit as end:
-        return int(end.code or 0)
-    return 0
 
 
 @pytest.fixture

@@ -15,19 +15,11 @@ import pytest
 import torch
 from PIL import Image
 
-from impasto.cli import main
 from impasto.media.image import read
 
+from door import run
+
 QUICK = ["--size", "64", "--steps", "5"]
-
-
-def run(*arguments: object) -> int:
-    """The exit status of a command."""
-    try:
-        main([str(argument) for argument in arguments])
-    except SystemExit as end:
-        return int(end.code or 0)
-    return 0
 
 
 @pytest.fixture

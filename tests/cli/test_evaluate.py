@@ -8,15 +8,7 @@ from typing import Any
 
 import pytest
 
-from impasto.cli import main
-
-
-def run(*arguments: object) -> int:
-    try:
-        main([str(argument) for argument in arguments])
-    except SystemExit as end:
-        return int(end.code or 0)
-    return 0
+from door import run
 
 
 @pytest.fixture

@@ -11,18 +11,11 @@ import pytest
 import torch
 from PIL import Image
 
-from impasto.cli import main
 from impasto.collection.shelf import find
 from impasto.errors import WeightsError
 from impasto.recipes.onnx import OnnxModel
 
-
-def run(*arguments: object) -> int:
-    try:
-        main([str(argument) for argument in arguments])
-    except SystemExit as end:
-        return int(end.code or 0)
-    return 0
+from door import run
 
 
 def difference(one: Path, other: Path) -> int:

@@ -10,12 +10,13 @@ import pytest
 import torch
 from PIL import Image
 
-from impasto.cli import main
 from impasto.encoders import load_encoder
 from impasto.errors import InputError
 from impasto.library.advice import nearest, recommend
 from impasto.library.catalogue import Catalogue
 from impasto.library.traits import Traits, traits_of
+
+from door import run
 
 
 @pytest.fixture(autouse=True)
@@ -91,25 +92,18 @@ def test_pictures_that_moved_keep_their_facts(styles: Path, tmp_path: Path) -> N
 
 
 def test_from_the_door(styles: Path, tmp_path: Path, save: Any, capsys: pytest.CaptureFixture[str]) -> None:
-    def run(*arguments: object) -> int:
-        try:
-            main(["styles", *map(str, arguments)])
-        except SystemExit as end:
-            return int(end.code or 0)
-        return 0
-
     photo = save("photo.png", 70, 90)
-    assert run("recommend", photo) == 2
+    assert run("styles", "recommend", photo) == 2
     (styles / "broken.png").write_bytes(b"no picture")
-    assert run("add", styles, "--artist", "X") == 1
+    assert run("styles", "add", styles, "--artist", "X") == 1
     told = capsys.readouterr()
     assert "3 added" in told.out
     assert "1 passed over" in told.out
-    assert run("list") == 0
+    assert run("styles", "list") == 0
     assert capsys.readouterr().out.count("X") >= 3
-    assert run("near", styles / "fine_blue.png", "--count", 1) == 0
+    assert run("styles", "near", styles / "fine_blue.png", "--count", 1) == 0
     assert "fine_blue" in capsys.readouterr().out
-    assert run("recommend", photo, "--count", 2, "-o", tmp_path / "sheet.png") == 0
+    assert run("styles", "recommend", photo, "--count", 2, "-o", tmp_path / "sheet.png") == 0
     assert capsys.readouterr().out.count("X: its") == 2
     with Image.open(tmp_path / "sheet.png") as sheet:
         assert sheet.width > 3 * 384

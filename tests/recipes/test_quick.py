@@ -10,7 +10,6 @@ import torch
 from PIL import Image
 
 import impasto
-from impasto.cli import main
 from impasto.errors import PictureError, SettingsError, UnknownName
 from impasto.media.image import read
 from impasto.recipes.engines import choose
@@ -18,13 +17,7 @@ from impasto.recipes.feedforward import FeedForward
 from impasto.recipes.quick import Manner, prepare_manner
 from impasto.recipes.recipe import Look
 
-
-def run(*arguments: object) -> int:
-    try:
-        main([str(argument) for argument in arguments])
-    except SystemExit as end:
-        return int(end.code or 0)
-    return 0
+from door import run
 
 
 @pytest.fixture

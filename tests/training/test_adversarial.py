@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 import torch
 
-from impasto.cli import main
 from impasto.collection.card import load_model, read_card
 from impasto.errors import DivergedError, InputError, SettingsError
 from impasto.models.critic import FeatureCritic, PatchCritic
@@ -16,6 +15,8 @@ from impasto.training.adversarial import Pool
 from impasto.training.augmentation import augmented
 from impasto.training.collection import train_collection
 from impasto.training.settings import CollectionTraining
+
+from door import run
 
 QUICK: dict[str, Any] = {
     "batch": 1, "crop_size": 64, "steps": 4, "validate_every": 2, "device": "cpu", "width": 4, "blocks": 1,
@@ -72,23 +73,17 @@ def test_a_training_that_was_interrupted_ends_in_the_same_bytes(
     assert set(test) == {"manner", "content", "total"}
 
 
-def call(*arguments: object) -> None:
-    with pytest.raises(SystemExit) as left:
-        main([str(argument) for argument in arguments])
-    assert left.value.code in (0, None)
-
-
 def test_what_was_trained_paints_and_goes_on_from_where_it_is(
     folders: tuple[Path, Path], tmp_path: Path, save: Any
 ) -> None:
     model, photo = tmp_path / "mine.impasto", save("photo.png", 70, 101)
     arguments = [f"--{name.replace('_', '-')}={value}" for name, value in QUICK.items()]
     sources = ["--from", folders[0], "--to", folders[1], "--generator", "residual"]
-    call("train", "collection", *sources, *arguments, "--start", "none", "-o", model)
+    assert run("train", "collection", *sources, *arguments, "--start", "none", "-o", model) == 0
     assert read_card(model).kind == "translator"
-    call("paint", photo, model, "-o", tmp_path / "out.png")
+    assert run("paint", photo, model, "-o", tmp_path / "out.png") == 0
     assert (tmp_path / "out.png").is_file()
-    call("train", "collection", *sources, *arguments, "--start", model, "-o", tmp_path / "more.impasto")
+    assert run("train", "collection", *sources, *arguments, "--start", model, "-o", tmp_path / "more.impasto") == 0
     assert read_card(tmp_path / "more.impasto").training["from"]["name"] == "mine.impasto"
 
 

@@ -17,7 +17,6 @@ import pytest
 import torch
 from PIL import Image
 
-from impasto.cli import main
 from impasto.collection.card import load_model, read_card
 from impasto.errors import DivergedError, InputError, PictureError, RecordError, SettingsError
 from impasto.training.instant import train_instant
@@ -27,6 +26,8 @@ from impasto.training.loop import learning_rate
 from impasto.training.painter import train_painter
 from impasto.training.pictures import Crops, find_pictures, split
 from impasto.training.settings import InstantTraining, PainterTraining, Training
+
+from door import run
 
 QUICK: dict[str, Any] = {"batch": 2, "crop_size": 64, "steps": 4, "validate_every": 2, "device": "cpu"}
 
@@ -203,14 +204,6 @@ def test_bad_sources(folder: Path, style: Path, save: Any, tmp_path: Path) -> No
         path.write_bytes(path.read_bytes()[:80])
     reports = list(train_painter([style], output, settings, photos=[folder]))
     assert "broken pictures" in reports[-1].message
-
-
-def run(*arguments: object) -> int:
-    try:
-        main([str(argument) for argument in arguments])
-    except SystemExit as end:
-        return int(end.code or 0)
-    return 0
 
 
 FLAGS = ["--batch", 2, "--crop-size", 64, "--device", "cpu"]

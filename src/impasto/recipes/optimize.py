@@ -176,9 +176,8 @@ class _Canvas:
             yield resample(picture, (round(height * factor), round(width * factor))).clamp(0, 1)
 
     def _see(self, image: Tensor, terms: Sequence[Term], *, exact: bool) -> Iterator[tuple[str, Tensor]]:
-        """(layer, features) in float32 for every layer that `terms` look at, the picture itself first."""
-        yield "image", image
-        layers = {layer for term in terms for layer in term.layers} - {"image"}
+        """(layer, features) in float32 for every layer that `terms` look at."""
+        layers = {layer for term in terms for layer in term.layers}
         walk = self.encoder.walk(image.contiguous(memory_format=torch.channels_last), layers)
         while True:
             with autocast(self.device, bfloat16=self.bfloat16 and not exact):

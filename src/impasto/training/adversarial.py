@@ -24,8 +24,8 @@ from impasto.models.critic import Critic, Projector
 from impasto.models.instant import STYLE_LAYERS
 from impasto.models.translator import Translator
 from impasto.training.augmentation import augmented
-from impasto.training.lesson import CONTENT_LAYERS, Lesson
-from impasto.training.manner import Generator, content_distance, manner_distance, paint, painted_from, pooled
+from impasto.training.lesson import CONTENT_LAYERS, Lesson, content_distance
+from impasto.training.manner import Generator, manner_distance, paint, painted_from, pooled
 from impasto.training.settings import CollectionTraining
 
 CONTRAST_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")

@@ -69,7 +69,7 @@ def train_collection(
         described(encoder, crops_of(painting_split.validation, _DESCRIBED)),
     )
     network = _generator(start, encoder, target, validation[0][:_TRIED], settings).to(fabric.device)
-    critic, method = _critic(encoder, settings), _method(start, network, encoder, target, validation[0], settings)
+    critic, method = _critic(encoder, settings), _method(start, network, encoder, validation[0], settings)
     duel = Duel(network, critic, method, encoder, target, validation, settings).to(fabric.device)
     crops = Crops(
         [photo_split.training, painting_split.training], settings.crop_size, seed=settings.seed, disturbed=0.0
@@ -153,26 +153,20 @@ def _nearest(painter: Painter, encoder: Encoder, target: Targets, crops: Tensor)
 def _critic(encoder: Encoder, settings: CollectionTraining) -> Critic:
     if settings.critic == "patches":
         return PatchCritic(settings.critic_width, settings.critic_scales, spectral=settings.spectral)
-    widths = encoder.architecture.convolutions
-    channels = {layer: widths[layer.removeprefix("relu")] for layer in CONTRAST_LAYERS}
-    return FeatureCritic(channels, settings.critic_width, spectral=settings.spectral)
+    return FeatureCritic(_contrast_channels(encoder), settings.critic_width, spectral=settings.spectral)
+
+
+def _contrast_channels(encoder: Encoder) -> dict[str, int]:
+    channels = channels_of(encoder)
+    return {layer: channels[layer] for layer in CONTRAST_LAYERS}
 
 
 def _method(
-    start: Path | None,
-    network: Generator,
-    encoder: Encoder,
-    target: Targets,
-    crops: Tensor,
-    settings: CollectionTraining,
+    start: Path | None, network: Generator, encoder: Encoder, crops: Tensor, settings: CollectionTraining
 ) -> Contrast | Cycle:
     if settings.method == "cyclegan":
         back = _generator(start, encoder, described(encoder, crops), crops[:_TRIED], settings)
-        return Cycle(
-            back, _critic(encoder, settings), Pool(settings.pool, settings.crop_size) if settings.pool else None
-        )
-    if isinstance(network, Translator):
-        channels = network.sketched
-    else:
-        channels = [encoder.architecture.convolutions[layer.removeprefix("relu")] for layer in CONTRAST_LAYERS]
+        pool = Pool(settings.pool, settings.crop_size) if settings.pool else None
+        return Cycle(back, _critic(encoder, settings), pool)
+    channels = network.sketched if isinstance(network, Translator) else [*_contrast_channels(encoder).values()]
     return Contrast(channels, identity=settings.method == "cut")

@@ -28,6 +28,15 @@ _SHEET = 8
 _MIXED = 0.25
 
 
+def content_distance(seen: Mapping[str, Tensor], photos: Mapping[str, Tensor]) -> Tensor:
+    """Mean over layers () of what results lost of the shapes in their photos."""
+    distances = [
+        CONTENT.compare(CONTENT.describe(seen[layer].float()), CONTENT.describe(photos[layer].float()))
+        for layer in CONTENT_LAYERS
+    ]
+    return sum(distances[1:], start=distances[0]) / len(distances)
+
+
 @dataclass(frozen=True)
 class Choice:
     """Which styles each of N crops is to take: `styles` (N, 2) and the share of the second, `mixture` (N,)."""
@@ -148,13 +157,8 @@ class StyleLesson(Lesson):
                 STYLE.compare(STYLE.describe(features[layer].float()), STYLE.prepare(styles[layer]))
                 for layer in STYLE_LAYERS
             )
-            content = sum(
-                CONTENT.compare(CONTENT.describe(features[layer].float()), CONTENT.describe(seen[layer].float()))
-                for layer in CONTENT_LAYERS
-            )
             assert isinstance(style, Tensor)
-            assert isinstance(content, Tensor)
-            style, content = style / len(STYLE_LAYERS), content / len(CONTENT_LAYERS)
+            style, content = style / len(STYLE_LAYERS), content_distance(features, seen)
             smoothness = SMOOTHNESS.compare(SMOOTHNESS.describe(painted.float()), {})
             weights = self.settings
             loss = weights.style_weight * style + weights.content_weight * content

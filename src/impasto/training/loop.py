@@ -210,7 +210,8 @@ class _Session:
 
     def load(self, state: State) -> None:
         """Go back to a `state`."""
-        self.lesson.load_state_dict(state["lesson"], strict=False)
+        frozen = {key: value for key, value in self.lesson.state_dict().items() if key.startswith(_FROZEN)}
+        self.lesson.load_state_dict({**state["lesson"], **frozen})
         self.average.load_state_dict(state["average"])
         self.optimizer.load_state_dict(state["optimizer"])
         torch.set_rng_state(state["random"])

@@ -13,7 +13,7 @@ from impasto.losses.terms import Targets
 from impasto.models.instant import STYLE_LAYERS
 from impasto.models.painter import Painter
 from impasto.models.translator import Translator
-from impasto.training.lesson import CONTENT, CONTENT_LAYERS, STYLE
+from impasto.training.lesson import STYLE
 
 Generator: TypeAlias = Painter | Translator
 
@@ -42,15 +42,6 @@ def pooled(features: Mapping[str, Tensor]) -> Targets:
 def manner_distance(statistics: Targets, collection: Targets) -> Tensor:
     """Mean over layers () of the distance between what is pooled and a collection's prepared statistics."""
     distances = [STYLE.compare(statistics[layer], collection[layer]) for layer in STYLE_LAYERS]
-    return sum(distances[1:], start=distances[0]) / len(distances)
-
-
-def content_distance(seen: Mapping[str, Tensor], photos: Mapping[str, Tensor]) -> Tensor:
-    """Mean over layers () of what results lost of the shapes in their photos."""
-    distances = [
-        CONTENT.compare(CONTENT.describe(seen[layer].float()), CONTENT.describe(photos[layer].float()))
-        for layer in CONTENT_LAYERS
-    ]
     return sum(distances[1:], start=distances[0]) / len(distances)
 
 
