@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 import torch
+from PIL import Image
 
 from impasto.collection.card import load_model, read_card
 from impasto.errors import DivergedError, InputError, SettingsError
 from impasto.models.critic import FeatureCritic, PatchCritic
-from impasto.training.adversarial import Pool
+from impasto.training.adversarial import Duel, Pool
 from impasto.training.augmentation import augmented
 from impasto.training.collection import train_collection
 from impasto.training.settings import CollectionTraining
@@ -106,6 +107,20 @@ def test_a_network_that_collapsed_is_not_handed_over(folders: tuple[Path, Path],
             folders, tmp_path / "a.impasto", generator="residual", learning_rate=50.0, clip=1e6, warm_up=0, steps=40
         )
     assert not (tmp_path / "a.impasto").exists()
+
+
+def test_a_critic_that_won_or_says_the_same_is_told(folders: tuple[Path, Path], tmp_path: Path) -> None:
+    for folder, colour in zip(folders, ("black", "white")):
+        for path in folder.iterdir():
+            Image.new("RGB", (70, 66), colour).save(path)
+    plain = {"generator": "residual", "method": "fastcut", "critic": "features", "pool": 0, "steps": 200,
+             "validate_every": 200, "warm_up": 0, "game": "hinge"}  # fmt: skip
+    with pytest.raises(DivergedError, match=r"The critic has won.*--augmentation"):
+        trained(folders, tmp_path / "a.impasto", **plain, learning_rate=1e-5, critic_pace=1e3)
+    assert not (tmp_path / "a.impasto").exists()
+    with pytest.raises(DivergedError, match=r"The critic has collapsed.*--critic-pace"):
+        Duel.check(None, [{"back_critic": 2.0}] * 50)  # type: ignore[arg-type]
+    Duel.check(None, [{"critic": 0.5 + step / 100} for step in range(50)])  # type: ignore[arg-type]
 
 
 def test_the_pool_gives_back_earlier_pictures() -> None:

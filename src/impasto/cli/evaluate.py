@@ -94,7 +94,9 @@ def evaluate(
     encoder, compact = load_encoder("compact"), weights_path("compact")
     measured = _measured([*references(pairs), *rows], encoder)
     sets, copies = _as_sets(measured, of_collection, encoder) if of_collection else ({}, [])
-    movements = _movements(engine or [], pairs, report / "disturbed", encoder, how) if adversarial else []
+    movements = (
+        _movements(engine or [], pairs, report / "disturbed", encoder, how, explicit(recipe)) if adversarial else []
+    )
     costs = {_label(name): _cost(name, pairs[0], preset, explicit(recipe)) for name in engine or []}
     spec = {
         **specification(compact.name, sha256(compact)),
@@ -195,16 +197,21 @@ def _measured(rows: Sequence[Result], encoder: Encoder) -> list[Result]:
 
 
 def _movements(
-    engines: Sequence[str], pairs: Pairs, folder: Path, encoder: Encoder, painted: Callable[..., list[Result]]
+    engines: Sequence[str],
+    pairs: Pairs,
+    folder: Path,
+    encoder: Encoder,
+    painted: Callable[..., list[Result]],
+    changes: dict[str, Any],
 ) -> list[Moved]:
     """How far results of each engine move when photos are disturbed."""
-    from impasto.cli.robustness import disturb, moved
+    from impasto.cli.robustness import aim_at, disturb, moved
 
-    changed = disturb(pairs, folder, encoder)
     movements: list[Moved] = []
     for engine in engines:
-        paint = partial(painted, engine, folder=folder / "painted")
-        movements += moved(_label(engine), pairs, changed, paint, encoder)
+        label, painter = _label(engine), _is_painter(engine)
+        changed = disturb(pairs, folder / label, aim_at(engine, painter, changes, encoder))
+        movements += moved(label, changed, partial(painted, engine, folder=folder / "painted"), encoder)
     return movements
 
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from impasto.encoders.encoder import Encoder
+    from impasto.metrics.robustness import See
     from impasto.metrics.table import Result
 
-Pairs = list[tuple[Path, Path]]
+Pairs: TypeAlias = list[tuple[Path, Path]]
+Aim: TypeAlias = "Callable[[Tensor, Path], See]"
 _AT_MOST = 8
 _SIZE = 512
 
@@ -27,42 +31,56 @@ class Moved:
     content: float
 
 
-def disturb(pairs: Pairs, folder: Path, encoder: Encoder) -> dict[str, dict[Path, Path]]:
-    """{disturbance: {photo: changed photo}} for the first eight photos, written below `folder` at 512 px.
+def aim_at(engine: str, painter: bool, changes: Mapping[str, Any], encoder: Encoder) -> Aim:
+    """What attacks on an engine aim at, for a photo (1, 3, H, W) and a style: the network itself, which they know.
 
-    The attacks aim at what the encoder sees of content, with which every engine sees, too.
+    The slow road and exported networks have no slope to go by; there it is what the encoder sees of content.
     """
+    from impasto.metrics.robustness import content_seen_by
+    from impasto.recipes.engines import choose, look_of, manner_of
+    from impasto.recipes.feedforward import FeedForward
+
+    def at_encoder(photo: Tensor, style: Path) -> See:
+        return content_seen_by(encoder)
+
+    def at_network(photo: Tensor, style: Path) -> See:
+        manner = manner_of(choose(None, [engine]) if painter else choose(engine, [str(style)]), look, None)
+        assert isinstance(manner.model, FeedForward)
+        return manner.model.differentiable(manner.style(photo))
+
+    if engine == "optimize" or engine.endswith(".onnx"):
+        return at_encoder
+    look = look_of(changes)
+    return at_network
+
+
+def disturb(pairs: Pairs, folder: Path, aim: Aim) -> dict[str, Pairs]:
+    """{disturbance: pairs with changed photos} for the first eight pairs, written below `folder` at 512 px."""
     from impasto.cli.progress import progress_line
     from impasto.media.image import Picture, read
     from impasto.media.writing import write
-    from impasto.metrics.robustness import content_seen_by, disturbed
+    from impasto.metrics.robustness import disturbed
 
-    photos = list(dict.fromkeys(photo for photo, _ in pairs))[:_AT_MOST]
-    see, changed = content_seen_by(encoder), dict[str, dict[Path, Path]]()
+    changed: dict[str, Pairs] = {}
     folder.mkdir(parents=True, exist_ok=True)
     with progress_line() as progress:
-        task = progress.add_task("disturbing", total=len(photos), note="")
-        for number, photo in enumerate(photos):
+        task = progress.add_task("disturbing", total=len(pairs[:_AT_MOST]), note="")
+        for number, (photo, style) in enumerate(pairs[:_AT_MOST]):
             pixels = read(photo, _SIZE).pixels
-            for name, picture in [("untouched", pixels), *disturbed(pixels, see)]:
+            for name, picture in [("untouched", pixels), *disturbed(pixels, aim(pixels, style))]:
                 target = folder / f"{number}_{photo.stem}_{name.replace(' ', '')}.png"
                 write(Picture(picture), target, force=True)
-                changed.setdefault(name, {})[photo] = target
+                changed.setdefault(name, []).append((target, style))
             progress.update(task, advance=1)
     return changed
 
 
 def moved(
-    method: str,
-    pairs: Pairs,
-    changed: dict[str, dict[Path, Path]],
-    paint: Callable[[Pairs], Sequence[Result]],
-    encoder: Encoder,
+    method: str, changed: dict[str, Pairs], paint: Callable[[Pairs], Sequence[Result]], encoder: Encoder
 ) -> list[Moved]:
     """How far a method's results move; `paint` paints pairs."""
-    chosen = [(photo, style) for photo, style in pairs if photo in changed["untouched"]][:_AT_MOST]
-    results = list(paint([(photos[photo], style) for photos in changed.values() for photo, style in chosen]))
-    rows = {name: results[n * len(chosen) : (n + 1) * len(chosen)] for n, name in enumerate(changed)}
+    results = iter(paint([pair for pairs in changed.values() for pair in pairs]))
+    rows = {name: [next(results) for _ in pairs] for name, pairs in changed.items()}
     lines = []
     for name in [name for name in changed if name != "untouched"]:
         figures = [

@@ -39,34 +39,38 @@ DISTURBANCES = (
 
 def disturbed(photo: Tensor, see: See) -> Iterator[tuple[str, Tensor]]:
     """(name, changed photo (1, 3, H, W) in [0, 1]) for each disturbance; attacks push what `see` makes of it away."""
+    with torch.no_grad():
+        before = see(photo)
     for one in DISTURBANCES:
         kind, epsilon = one.name.split()[0], (one.epsilon or 0) / 255
+        chance = torch.rand(photo.shape, generator=torch.Generator().manual_seed(0))
         if kind == "noise":
-            noise = torch.rand(photo.shape, generator=torch.Generator().manual_seed(0)) * 2 - 1
-            yield one.name, (photo + epsilon * noise).clamp(0, 1)
+            yield one.name, noisy(photo, epsilon, chance)
         elif kind == "jpeg":
             yield one.name, _through_jpeg(photo)
         else:
-            yield one.name, attack(photo, see, epsilon, steps=1 if kind == "fgsm" else _PGD_STEPS)
+            yield one.name, attack(photo, before, see, epsilon, chance, steps=1 if kind == "fgsm" else _PGD_STEPS)
 
 
-def attack(photo: Tensor, see: See, epsilon: float, steps: int) -> Tensor:
-    """`photo` changed by at most `epsilon` so that `see` moves as far as can be found in so many steps.
+def noisy(photos: Tensor, epsilon: float, chance: Tensor) -> Tensor:
+    """`photos` (N, 3, H, W) changed by at most `epsilon`, as `chance` in [0, 1] of their shape has it."""
+    return (photos + epsilon * (2 * chance - 1)).clamp(0, 1)
+
+
+def attack(photos: Tensor, before: Tensor, see: See, epsilon: float, chance: Tensor, steps: int) -> Tensor:
+    """`photos` changed by at most `epsilon` so that `see` moves from `before` as far as can be found in so many steps.
 
     One step is the fast gradient sign method (Goodfellow et al., 2015), several are projected gradient descent (Madry
-    et al., 2018), both from a random point within the bound, as at the photo itself there is no slope.
+    et al., 2018), both from a point within the bound by `chance` in [0, 1], as at the photo itself there is no slope.
     """
-    with torch.no_grad():
-        before = see(photo)
-    start = torch.rand(photo.shape, generator=torch.Generator().manual_seed(1)) * 2 - 1
-    change = epsilon * start * (0.5 if steps == 1 else 1)
+    change = epsilon * (2 * chance - 1) * (0.5 if steps == 1 else 1)
     length = epsilon if steps == 1 else 2.5 * epsilon / steps
     for _ in range(steps):
-        point = (photo + change).clamp(0, 1).requires_grad_()
+        point = (photos + change).clamp(0, 1).requires_grad_()
         with torch.enable_grad():
             (slope,) = torch.autograd.grad((see(point) - before).square().mean(), point)
         change = (change + length * slope.sign()).clamp(-epsilon, epsilon)
-    return (photo + change).clamp(0, 1).detach()
+    return (photos + change).clamp(0, 1).detach()
 
 
 def content_seen_by(encoder: Encoder) -> See:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -112,11 +113,24 @@ class FeedForward:
         with deterministic(), autocast(self.device, bfloat16=self.bfloat16):
             if height * width > LARGE:
                 return self._draw_large(photo, style, photo if in_place else torch.empty_like(photo))
-            photo = grained(photo) if self._grained else photo
-            padded = F.pad(photo, (0, -width % _MULTIPLE, 0, -height % _MULTIPLE), "reflect").to(self.device)
-            seen = self.encoder(padded.contiguous(memory_format=torch.channels_last), self._layers)
-            painted: Tensor = self.network(seen, style)
-            return painted[..., :height, :width].float().cpu()
+            return self._draw_whole(photo, style)
+
+    def differentiable(self, style: Style) -> Callable[[Tensor], Tensor]:
+        """`draw` as a function of the photo through which gradients pass, in one piece and in float32."""
+        fixed = Style(
+            [scale.clone() for scale in style.scales],
+            [shift.clone() for shift in style.shifts],
+            style.gaussian and (style.gaussian[0].clone(), style.gaussian[1].clone()),
+        )
+        return partial(self._draw_whole, style=fixed)
+
+    def _draw_whole(self, photo: Tensor, style: Style) -> Tensor:
+        height, width = photo.shape[-2:]
+        photo = grained(photo) if self._grained else photo
+        padded = F.pad(photo, (0, -width % _MULTIPLE, 0, -height % _MULTIPLE), "reflect").to(self.device)
+        seen = self.encoder(padded.contiguous(memory_format=torch.channels_last), self._layers)
+        painted: Tensor = self.network(seen, style)
+        return painted[..., :height, :width].float().cpu()
 
     def _draw_large(self, photo: Tensor, style: Style, painted: Tensor) -> Tensor:
         rows = self.network.draw(self._see_large(photo), style, Strips())

@@ -102,14 +102,14 @@ class Manner:
         if strength == 0:
             return photo
         kept = strength < 0.5 or self.look.color != "style"
-        painted = self.model.draw(photo, self._style(photo), in_place=not kept)
+        painted = self.model.draw(photo, self.style(photo), in_place=not kept)
         if self.look.color == "match" and not self.paintings:
             painted = match_palette(painted, photo)
         if strength < 0.5:
             painted = photo.lerp(painted, 2 * strength)
         return keep_palette(painted, photo) if self.look.color == "content" else painted
 
-    def _style(self, photo: Tensor) -> Any:
+    def style(self, photo: Tensor) -> Any:
         """The code of the styles; a weaker one lies between theirs and the photo's own."""
         if not self.paintings:
             return self.model.learned_style(self.names, self.blend)

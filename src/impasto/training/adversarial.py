@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -32,6 +33,8 @@ CONTRAST_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")
 _PLACES = 128
 _SHEET = 8
 _FLAT = 2 / 255
+_CERTAIN = 1e-3
+_SAME = 1e-4
 
 
 class Pool(nn.Module):
@@ -132,7 +135,8 @@ class Cycle(nn.Module):
 class Duel(Lesson):
     """A painter, its critic, what holds the content (`method`), and a collection's statistics to be reached.
 
-    Crops come in turn from photos and from the collection.
+    Crops come in turn from photos and from the collection. FastCUT paints every other photo in a mirror, so that
+    left and right are painted alike.
 
     Args:
         network: the painter.
@@ -143,6 +147,7 @@ class Duel(Lesson):
         validation: photos (V, 3, S, S) that are not learned from, and prepared statistics of paintings that are not.
     """
 
+    settings: CollectionTraining
     betas = (0.5, 0.999)
 
     def __init__(
@@ -162,6 +167,7 @@ class Duel(Lesson):
         self.seen_after = {"image", *critic.layers, *STYLE_LAYERS, *CONTENT_LAYERS, *contrast}
         self.pool = Pool(settings.pool, settings.crop_size) if settings.pool else None
         self.collection, self.validation, self.settings = collection, validation, settings
+        self.flips = settings.method == "fastcut"
 
     def players(self) -> list[dict[str, Any]]:
         """Who moves how fast: the painters with the learning rate, the critics with a multiple of it."""
@@ -177,7 +183,10 @@ class Duel(Lesson):
         photos, paintings = (half.contiguous(memory_format=torch.channels_last) for half in (crops[0::2], crops[1::2]))
         with torch.no_grad():
             before = self.encoder(photos, self.seen_before)
-        painted = self.paint(before)
+        if self.flips and torch.rand(()) < 0.5:
+            painted = paint(self.network, self.encoder, photos.flip(3)).flip(3)
+        else:
+            painted = self.paint(before)
         after = self.encoder(painted, self.seen_after)
         painter, critic = self.versus(self.critic, self.pool, paintings, painted, after)
         method = self.method(self, Scene(photos, paintings, painted, before, after))
@@ -187,6 +196,10 @@ class Duel(Lesson):
                 losses["manner"] = weights.manner_weight * manner_distance(pooled(after), self.collection)
             if weights.content_weight:
                 losses["content"] = weights.content_weight * content_distance(after, before)
+        if weights.steady_weight:
+            losses["unsteady"] = weights.steady_weight * self.unsteadiness(
+                photos, painted, partial(paint, self.network, self.encoder)
+            )
         total = sum(losses.values(), start=torch.zeros((), device=crops.device))
         return total, {name: loss.detach() for name, loss in losses.items()}
 
@@ -217,6 +230,29 @@ class Duel(Lesson):
             loss = loss + weights.r1 / 2 * _steepness(verdicts, list(truth.values()))
         return weights.adversarial_weight * fooled, loss
 
+    def check(self, recent: Sequence[Mapping[str, float]]) -> None:
+        """Whether the critics still play.
+
+        Raises:
+            DivergedError: one is always right, or always says the same.
+        """
+        for name in ("critic", "back_critic"):
+            losses = [losses[name] for losses in recent if name in losses]
+            if not losses:
+                continue
+            if max(losses) < _CERTAIN:
+                raise DivergedError(
+                    f"The critic has won: it was right in all of the last {len(losses)} steps, so nothing can be "
+                    "learned from it; go on from the last checkpoint with --resume and --augmentation, a higher --r1 "
+                    "or a lower --critic-pace, or begin again with --spectral or more pictures."
+                )
+            if max(losses) - min(losses) < _SAME:
+                raise DivergedError(
+                    f"The critic has collapsed: its loss was {losses[-1]:.3f} in all of the last {len(losses)} steps, "
+                    "whatever it saw; go on from the last checkpoint with --resume and a lower --critic-pace or "
+                    "--learning-rate."
+                )
+
     @torch.no_grad()
     def validate(self, network: nn.Module) -> dict[str, float]:
         """How far `network`'s results are from paintings that are not learned from, and from their photos.
@@ -236,7 +272,7 @@ class Duel(Lesson):
         if spread < _FLAT:
             raise DivergedError(
                 "The network has collapsed: its pictures are of one colour, whatever the photo; go on from the last "
-                "checkpoint with a lower --learning-rate or --adversarial-weight."
+                "checkpoint with --resume and a lower --learning-rate or --adversarial-weight."
             )
         mean = {
             layer: {name: torch.cat([one[layer][name] for one in statistics]).mean(0, keepdim=True) for name in named}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,7 @@ from impasto.losses.content import Content
 from impasto.losses.smoothness import TotalVariation
 from impasto.losses.terms import Targets
 from impasto.losses.wasserstein import Wasserstein
+from impasto.metrics.robustness import attack, noisy
 from impasto.models.instant import STYLE_LAYERS
 from impasto.training.settings import Training
 
@@ -71,11 +72,28 @@ class Lesson(nn.Module):
 
     network: nn.Module
     encoder: Encoder
+    settings: Training
     betas = (0.9, 0.99)
 
     def players(self) -> list[dict[str, Any]]:
         """Adam's groups of parameters; each moves at its `pace`, a multiple of the learning rate."""
         return [{"params": [p for p in self.network.parameters() if p.requires_grad], "pace": 1.0}]
+
+    def unsteadiness(self, photos: Tensor, painted: Tensor, paint: Callable[[Tensor], Tensor]) -> Tensor:
+        """How far () results are from `painted` when their photos (N, 3, S, S) are disturbed."""
+        epsilon, chance = self.settings.epsilon / 255, torch.rand(photos.shape).to(photos.device)
+        if self.settings.disturbance == "noise":
+            disturbed = noisy(photos, epsilon, chance)
+        else:
+            disturbed = attack(photos, painted.detach(), paint, epsilon, chance, steps=1)
+        return (paint(disturbed) - painted).abs().mean()
+
+    def check(self, recent: Sequence[Mapping[str, float]]) -> None:
+        """Look at the losses of the last steps, the newest last.
+
+        Raises:
+            DivergedError: there is nothing more to be learned from going on like this.
+        """
 
     @abstractmethod
     def validate(self, network: nn.Module) -> dict[str, float]:
@@ -121,7 +139,15 @@ class StyleLesson(Lesson):
         """The loss () of painting crops (N, 3, S, S), and its parts."""
         count = len(next(iter(self.book[STYLE_LAYERS[0]].values())))
         choice = Choice.draw(indices, count, self.settings.seed)
-        _, loss, parts = self._judged(self.network, crops, choice.of(self.book), choice)
+        styles = choice.of(self.book)
+        painted, loss, parts = self._judged(self.network, crops, styles, choice)
+        if self.settings.steady_weight:
+            unsteady = self.unsteadiness(
+                crops,
+                painted,
+                lambda photos: self.paint(self.network, self.encoder(photos, self.content_layers), styles, choice),
+            )
+            loss, parts["unsteady"] = loss + self.settings.steady_weight * unsteady, unsteady.detach()
         return loss, parts
 
     @torch.no_grad()

@@ -159,6 +159,8 @@ class _Session:
         self.stepper.zero_grad()
         self.step += 1
         self._remember(total)
+        if len(self.recent) == _REMEMBERED:
+            self.lesson.check(self.recent)
         validation = self._validate() if self.step % self.settings.validate_every == 0 else None
         elapsed = time.monotonic() - began
         self.spent += elapsed
@@ -214,6 +216,8 @@ class _Session:
         self.lesson.load_state_dict({**state["lesson"], **frozen})
         self.average.load_state_dict(state["average"])
         self.optimizer.load_state_dict(state["optimizer"])
+        for group, player in zip(self.optimizer.param_groups, self.lesson.players()):
+            group["pace"] = player["pace"]
         torch.set_rng_state(state["random"])
         self.step, self.stale, self.spent = state["step"], state["stale"], state["spent"]
         self.best, self.recent = state["best"], state["recent"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -27,9 +27,12 @@ class EncoderTraining(BaseModel):
 
 
 class Training(BaseModel):
-    """Settings of every training by gradient descent."""
+    """Settings of every training by gradient descent; those that are `free` may change when it goes on."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+    free: ClassVar[frozenset[str]] = frozenset(
+        {"minutes", "steps", "patience", "validate_every", "checkpoint_minutes", "workers", "learning_rate", "clip"}
+    )
 
     minutes: float | None = Field(None, gt=0, description="Time limit; the learning rate has come to its end by then.")
     steps: int = Field(20_000, ge=1, description="Steps at most.")
@@ -45,6 +48,9 @@ class Training(BaseModel):
     style_weight: float = Field(1.0, ge=0, description="Weight of style.")
     content_weight: float = Field(0.12, ge=0, description="Weight of content.")
     smoothness_weight: float = Field(0.0, ge=0, description="Weight of total variation.")
+    steady_weight: float = Field(0.0, ge=0, description="Weight of painting a disturbed photo like the photo itself.")
+    disturbance: Literal["fgsm", "noise"] = Field("fgsm", description="How photos are disturbed for that.")
+    epsilon: float = Field(4.0, gt=0, le=64, description="How far each value is disturbed at most, of 255.")
     validate_every: int = Field(250, ge=1, description="Steps between validations.")
     patience: int = Field(0, ge=0, description="Validations without improvement before it stops; 0: never.")
     checkpoint_minutes: float = Field(5.0, gt=0, description="Minutes between checkpoints.")
@@ -55,10 +61,9 @@ class Training(BaseModel):
     seed: int = Field(0, ge=0, description="Fixes the split, the crops, the styles and the first weights.")
 
     def differences(self, other: Training) -> list[str]:
-        """Settings that differ and without which a training is another."""
-        free = {"minutes", "steps", "patience", "validate_every", "checkpoint_minutes", "workers"}
+        """Settings that differ though a training that goes on cannot change them."""
         mine, theirs = self.model_dump(), other.model_dump()
-        return [name for name in mine if name not in free and mine[name] != theirs.get(name)]
+        return [name for name in mine if name not in self.free and mine[name] != theirs.get(name)]
 
 
 class InstantTraining(Training):
@@ -77,6 +82,8 @@ class PainterTraining(Training):
 
 class CollectionTraining(Training):
     """Settings of `impasto train collection`."""
+
+    free = Training.free | {"adversarial_weight", "critic_pace", "r1", "augmentation"}
 
     method: Method = Field("cut", description="What holds the content: contrast of places, or the way back.")
     generator: Literal["painter", "residual", "unet"] = Field(
