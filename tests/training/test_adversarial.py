@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -163,3 +167,34 @@ def test_a_feature_critic_weighs_layers_alike() -> None:
     assert first.shape == (2, 1, 8, 8)
     assert second.shape == (2, 1, 4, 4)
     assert first.std() < 10 * second.std()
+
+
+@pytest.mark.parametrize("layout", ["residual", "unet"])
+def test_a_translator_as_onnx_paints_the_same(
+    layout: str, folders: tuple[Path, Path], save: Any, tmp_path: Path
+) -> None:
+    model, exported, photo = tmp_path / "a.impasto", tmp_path / "a.onnx", save("photo.png", 61, 90)
+    trained(folders, model, generator=layout)
+    assert run("export", model, "-o", exported) == 0
+    painted = []
+    for network in (model, exported):
+        output = network.with_suffix(f"{network.suffix}.png")
+        assert run("paint", photo, network, "-o", output, "--size", 90) == 0
+        painted.append(np.asarray(Image.open(output)).astype(int))
+    assert painted[0].std() > 2
+    assert np.abs(painted[0] - painted[1]).max() <= 1
+
+
+@pytest.mark.parametrize("method", ["cyclegan"])
+def test_two_processes_play_as_one(method: str, folders: tuple[Path, Path], tmp_path: Path) -> None:
+    output = tmp_path / "ddp.impasto"
+    flags = [f"--{name.replace('_', '-')}={value}" for name, value in QUICK.items()]
+    command = ["train", "collection", "--from", folders[0], "--to", folders[1], "--method", method, *flags,
+               "--generator", "residual", "--devices", "2", "-o", output]  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-m", "impasto", *map(str, command)],
+        capture_output=True, text=True, timeout=200, env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count(str(output)) == 1
+    assert read_card(output).training["settings"]["devices"] == 2

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from cyclopts import Group, Parameter
-from pydantic import BaseModel, create_model
+from pydantic import BaseModel, Field, create_model
 
 from impasto.errors import SettingsError
 from impasto.recipes.recipe import Recipe
@@ -35,6 +35,9 @@ def _grouped() -> type[Recipe]:
                 group=group, negative="" if name == "steps" else None, consume_multiple=name == "steps"
             )
             fields[name] = (Annotated[field.annotation, parameter], field)
+    strength = Field(1.0, description="From the photo (0) to the full style (1); auto: as much as leaves its shapes.")
+    number = Annotated[float, Field(ge=0, le=1)]
+    fields["strength"] = (Annotated[number | Literal["auto"], Parameter(group=LOOK)], strength)
     return create_model("RecipeOptions", __base__=Recipe, **fields)
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Group, Parameter
+from pydantic import BaseModel
 
 from impasto.cli.interrupt import stop_between_steps
 from impasto.cli.options import LOOK, RecipeOptions, explicit, parse_blend
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from impasto.engine.optimize import Step
     from impasto.media.image import Picture
     from impasto.recipes.job import Job
+    from impasto.recipes.strength import Paint
 
 _FILES = Group("Files", sort_key=1)
 _WORK = Group("Work", sort_key=3)
@@ -89,16 +91,47 @@ def paint(
         given = {"--preset": preset, "--weights": weights, "--preview": preview, "--resume": resume or None}
         _refuse([name for name, value in given.items() if value is not None])
         began = time.monotonic()
-        manner = manner_of(choice, look_of(explicit(recipe)), parse_blend(blend), max_pixels)
+        changes, automatic = _strength(recipe)
+        manner = manner_of(choice, look_of(changes), parse_blend(blend), max_pixels)
+        if automatic:
+            from impasto.recipes.strength import in_one_pass
+
+            strength = _chosen(photo, in_one_pass(photo, manner), max_pixels)
+            manner = replace(manner, look=manner.look.model_copy(update={"strength": strength}))
         _write(manner.paint(photo, max_pixels=max_pixels, output=how), output, json, how)
         print(f"{output}  {time.monotonic() - began:.1f} s")
         return
 
     from impasto.recipes.job import prepare
 
-    settings = read_settings(preset or "balanced", **explicit(recipe))
+    changes, automatic = _strength(recipe)
+    settings = read_settings(preset or "balanced", **changes)
+    if automatic:
+        from impasto.recipes.strength import by_optimisation
+
+        drafted = by_optimisation(photo, choice.paintings, parse_blend(blend), settings)
+        settings = settings.model_copy(update={"strength": _chosen(photo, drafted, max_pixels)})
     job = prepare(photo, choice.paintings, settings, blend=parse_blend(blend), weights=weights, max_pixels=max_pixels)
     _Session(job.writing(how), output, preview, json).run(resume=resume)
+
+
+def _strength(recipe: BaseModel | None) -> tuple[dict[str, Any], bool]:
+    """The settings that the user gave, and whether the strength is to be chosen."""
+    changes = explicit(recipe)
+    automatic = changes.get("strength") == "auto"
+    return {name: value for name, value in changes.items() if name != "strength" or not automatic}, automatic
+
+
+def _chosen(photo: Path, paint: Paint, max_pixels: int) -> float:
+    """The strength that drafts are best in, said aloud."""
+    from impasto.recipes.strength import drafts
+
+    with progress_line() as progress:
+        task = progress.add_task("strength", total=None, note="")
+        for draft in drafts(paint, photo, max_pixels):
+            progress.update(task, note=f"{draft.strength:.2f}: content distance {draft.content:.3f}")
+    print(f"strength {draft.strength:.2f}, at a content distance of {draft.content:.2f}")
+    return draft.strength
 
 
 def _refuse(flags: list[str]) -> None:

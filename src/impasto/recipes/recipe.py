@@ -193,5 +193,5 @@ def describe(error: ValidationError) -> str:
     """One sentence for the first thing that is wrong."""
     problem = error.errors()[0]
     message = problem["msg"].removeprefix("Value error, ")
-    name = ".".join(map(str, problem["loc"]))
+    name = ".".join(part for part in map(str, problem["loc"]) if not part.endswith(("int", "float")))
     return f"The setting {name} is {problem['input']!r}, but {message[0].lower()}{message[1:]}."
