@@ -9,9 +9,12 @@ from typing import Any
 
 import pytest
 
+from impasto.collection.card import read_card
 from impasto.errors import RecordError, SettingsError, UnknownName
 from impasto.recipes.recipe import Recipe, read_settings
-from impasto.search import Axis, Search
+from impasto.search.axis import Axis
+from impasto.search.painting import Painting
+from impasto.search.study import Search
 
 from door import run
 
@@ -19,23 +22,23 @@ QUICK = Recipe(size=64, steps=(3,), pyramid=False, start="content", device="cpu"
 
 
 def test_axes() -> None:
-    assert Axis.parse("content_weight=0.03:0.6") == Axis("content_weight", 0.03, 0.6)
-    assert Axis.parse("--style-scale=0.5:2") == Axis("style_scale", 0.5, 2.0)
-    assert Axis.parse("color=style,match").choices == ("style", "match")
-    assert Axis.parse("jitter=true,false").choices == (True, False)
-    assert Axis.parse("size=64:128").whole
+    assert Axis.parse("content_weight=0.03:0.6", Recipe) == Axis("content_weight", 0.03, 0.6)
+    assert Axis.parse("--style-scale=0.5:2", Recipe) == Axis("style_scale", 0.5, 2.0)
+    assert Axis.parse("color=style,match", Recipe).choices == ("style", "match")
+    assert Axis.parse("jitter=true,false", Recipe).choices == (True, False)
+    assert Axis.parse("size=64:128", Recipe).whole
     with pytest.raises(UnknownName, match="content_weight"):
-        Axis.parse("content_wieght=0:1")
+        Axis.parse("content_wieght=0:1", Recipe)
     for wrong in ("content_weight=1", "content_weight=2:1", "color=style,red", "steps=1:2", "style_layers=a,b"):
         with pytest.raises(SettingsError, match="Expected a range"):
-            Axis.parse(wrong)
+            Axis.parse(wrong, Recipe)
 
 
 def search(folder: Path, save: Any, *objectives: str, **changes: Any) -> Search:
     content, style = save("c.png", 64, 80, 1), save("s.png", 70, 60, 2)
-    axes = [Axis.parse("content_weight=0.01:5"), Axis.parse("color=style,content")]
+    axes = [Axis.parse("content_weight=0.01:5", Recipe), Axis.parse("color=style,content", Recipe)]
     base = QUICK.model_copy(update=changes)
-    return Search(content, style, base, axes, objectives or ("style", "content"), folder / "s.sqlite")
+    return Search(Painting(content, style, base), axes, objectives or ("style", "content"), folder / "s.sqlite")
 
 
 def test_what_is_chosen_is_nowhere_worse_than_the_base(tmp_path: Path, save: Any) -> None:
@@ -53,7 +56,7 @@ def test_what_is_chosen_is_nowhere_worse_than_the_base(tmp_path: Path, save: Any
     assert list(job.run(8, time.monotonic() + 100)) == []
     more = list(search(tmp_path, save).run(10, time.monotonic() + 100))
     assert [one.done for one in more] == [9, 10]
-    with pytest.raises(RecordError, match="another pair"):
+    with pytest.raises(RecordError, match="something else"):
         search(tmp_path, save, "ssim").open()
 
 
@@ -84,3 +87,30 @@ def test_from_the_door(tmp_path: Path, save: Any, capsys: pytest.CaptureFixture[
     (tmp_path / "best.sqlite").write_bytes(b"damaged")
     assert run(*command, "--trials", 5) == 2
     assert "cannot be read as a search" in capsys.readouterr().err
+
+
+def test_settings_of_a_training(tmp_path: Path, save: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "photos").mkdir()
+    for number in range(12):
+        save(f"photos/{number:02}.png", 70, 66, number)
+    style, output = save("style.png", 70, 70, 50), tmp_path / "best.json"
+    flags = ["--batch", 1, "--crop-size", 64, "--steps", 2, "--validate-every", 1, "--device", "cpu"]
+    training = ["train", "painter", "--style", style, "--photos", tmp_path / "photos", "--from", "none", *flags]
+    command = ["search", "--over", "learning_rate=0.001:0.1", "--over", "schedule=linear,cosine", "-o", output]
+    assert run(*command, "--trials", 3, "--", *training) == 0
+    assert run(*command, "--trials", 4, "--workers", 2, "--", *training) == 0
+    told = capsys.readouterr().out
+    assert "style 0." in told
+    assert "learning_rate 0." in told
+    assert not [*tmp_path.glob("*.impasto")]
+    settings = json.loads(output.read_text())
+    assert settings["crop_size"] == 64
+    again = ["--style", style, "--photos", tmp_path / "photos", "--preset", output]
+    assert run("train", "painter", *again, "--steps", 1, "-o", tmp_path / "best.impasto") == 0
+    made = read_card(tmp_path / "best.impasto").training["settings"]
+    assert (made["crop_size"], made["steps"]) == (64, 1)
+    assert run(*command, "--", "train", "encoder") == 2
+    assert run(*command, "--", "train", "painter", "--stile", style) == 2
+    assert run(*command, "--objective", "beauty", "--", *training) == 2
+    assert "There is no measure called 'beauty'" in capsys.readouterr().err
+    assert run(*command, "--content", style, "--style", style, "--", *training) == 2

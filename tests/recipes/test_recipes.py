@@ -15,7 +15,7 @@ from impasto.provenance import Record
 from impasto.recipes.checkpoint import load_checkpoint, save_checkpoint
 from impasto.recipes.job import prepare
 from impasto.recipes.optimize import CONTENT_LOSSES, STYLE_LOSSES, Painter
-from impasto.recipes.recipe import PRESETS, Recipe, preset, read_recipe
+from impasto.recipes.recipe import PRESETS, Recipe, preset, read_preset
 
 from fakes import picture, tiny_encoder
 
@@ -132,10 +132,10 @@ def test_presets_derive_valid_recipes_and_unknown_names_get_the_nearest(tmp_path
         with pytest.raises(SettingsError, match=next(iter(wrong))):
             preset("balanced", **wrong)
     (tmp_path / "mine.json").write_text('{"strength": 0.5}')
-    assert read_recipe(tmp_path / "mine.json", size=128) == Recipe(strength=0.5, size=128)
+    assert read_preset(tmp_path / "mine.json", Recipe, size=128) == Recipe(strength=0.5, size=128)
     (tmp_path / "broken.json").write_text("{")
     with pytest.raises(SettingsError, match="cannot be read as JSON"):
-        read_recipe(tmp_path / "broken.json")
+        read_preset(tmp_path / "broken.json", Recipe)
 
 
 @pytest.fixture

@@ -1,22 +1,30 @@
-"""`impasto search`: settings for one pair, found by trial."""
+"""`impasto search`: settings of a painting or of a training, found by trial."""
 
 from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
-from cyclopts import Parameter
+from cyclopts import CycloptsError, Parameter
 
 from impasto.errors import SettingsError
 
+if TYPE_CHECKING:
+    from impasto.search.painting import Painting
+    from impasto.search.study import Search, Subject
+    from impasto.search.training import Trained
+
+_TRIAL = "trial.impasto"
+
 
 def search(
-    *,
-    content: Path,
-    style: Path,
+    *training: Annotated[str, Parameter(allow_leading_hyphen=True)],
     output: Annotated[Path, Parameter(name=["--output", "-o"])],
+    content: Path | None = None,
+    style: Path | None = None,
     trials: int = 40,
     minutes: float = 30.0,
     over: Annotated[list[str] | None, Parameter(negative="")] = None,
@@ -27,7 +35,7 @@ def search(
     seed: int = 0,
     force: Annotated[bool, Parameter(negative="")] = False,
 ) -> None:
-    """Try settings on a photo and a style, and write the best ones found as a preset.
+    """Try settings, and write the best ones found as a preset: of a photo and a style, or of a training.
 
     The first trial is the preset as it is; what is written is never worse than that in any objective. All trials lie
     in NAME.sqlite beside the output (a database of Optuna): the same command goes on where it was left.
@@ -36,16 +44,19 @@ def search(
 
     - `impasto search --content photo.jpg --style starry.jpg --trials 40 --minutes 30 -o best.json`
     - `impasto search --content c.jpg --style s.jpg --over style_weight=0.3:3 --over color=style,match -o best.json`
+    - `impasto search --over learning_rate=1e-4:1e-2 -o best.json -- train painter --style starry.jpg --steps 200`
 
     Args:
+        training: Behind `--`, a whole training without its output; each trial is one, judged by its test pictures.
+        output: The .json file to write, for the `--preset` of `impasto paint` or of that training.
         content: The photo.
         style: The painting.
-        output: The .json file to write, for `impasto paint --preset`.
         trials: How many trials in all.
-        minutes: Time limit of this run.
+        minutes: Time limit of this run; the trial that is under way when it is over comes to its end.
         over: A setting and its range (content_weight=0.03:0.6) or choices (color=style,match); repeat it.
-        objective: A measure of `impasto evaluate`: style, content, ssim, color, ...; repeat it for a compromise.
-        preset: Where the search begins; a name or a file.
+        objective: A measure of `impasto evaluate`: style, content, ssim, color, ...; for a training style (of a
+            collection: manner), content or total; repeat it for a compromise.
+        preset: Where the search for a painting begins; a name or a file.
         size: Long side at which it tries, in pixels.
         workers: Processes that try at once.
         seed: Fixes the order of trials, if there is one worker.
@@ -56,22 +67,19 @@ def search(
     from impasto.device import cores
     from impasto.media.files import check_writable, replacing
     from impasto.metrics.plots import bars
-    from impasto.recipes.recipe import read_settings, write_settings
-    from impasto.search import AXES, OBJECTIVES, Axis, Search, run_in_processes
+    from impasto.recipes.recipe import write_settings
+    from impasto.search.axis import Axis
+    from impasto.search.study import Search, run_in_processes
 
     storage = output.with_suffix(".sqlite")
     check_writable(output, force=force or storage.exists())
     if output.suffix != ".json" or trials < 1 or workers < 1 or not minutes > 0:
         raise SettingsError("Expected an output that ends in .json, and 1 or more trials, minutes and workers.")
-    job = Search(
-        content,
-        style,
-        read_settings(preset, size=size),
-        [Axis.parse(text) for text in over or AXES],
-        objective or OBJECTIVES,
-        storage,
-        seed,
-    )
+    if bool(training) == bool(content or style):
+        raise SettingsError("Expected --content and --style, or a training behind `--`.")
+    subject: Subject = _training(training) if training else _painting(content, style, preset, size)
+    axes = [Axis.parse(text, type(subject.base)) for text in over or subject.axes]
+    job = Search(subject, axes, objective or subject.objectives, storage, seed)
     job.open()
     job.forget_unfinished()
     with stop_between_steps() as interrupt, progress_line() as progress:
@@ -88,11 +96,8 @@ def search(
                 if interrupt.requested:
                     break
     chosen = job.chosen()
-    write_settings(output, job.recipe_of(chosen.settings))
-    for one in job.front():
-        mark = "*" if one.done == chosen.done else " "
-        figures = "  ".join(f"{name} {value:.3f}" for name, value in one.values.items())
-        print(f"{mark} {figures}  " + "  ".join(f"{name} {_short(value)}" for name, value in one.settings.items()))
+    write_settings(output, job.settings_of(chosen.settings))
+    _tell(job)
     importances = job.importances()
     if importances:
         with replacing(output.with_suffix(".importance.svg")) as temporary:
@@ -102,6 +107,43 @@ def search(
     if interrupt.requested:
         print("Stopped; this is the best so far, and the same command goes on.", file=sys.stderr)
         sys.exit(130)
+
+
+def _painting(content: Path | None, style: Path | None, preset: str, size: int) -> Painting:
+    from impasto.recipes.recipe import read_settings
+    from impasto.search.painting import Painting
+
+    if content is None or style is None:
+        raise SettingsError("Expected a photo and a style; give --content and --style.")
+    return Painting(content, style, read_settings(preset, size=size))
+
+
+def _training(tokens: Sequence[str]) -> Trained:
+    """The training that is written in a command line."""
+    from impasto.cli.train import assignment, train
+    from impasto.search.training import Trained
+    from impasto.training.assignment import SETTINGS
+
+    kind = tokens[1] if len(tokens) > 1 else ""
+    if tokens[0] != "train" or kind not in SETTINGS:
+        raise SettingsError(f"Expected `-- train {'|'.join(SETTINGS)} ...`; got {' '.join(tokens)}.")
+    try:
+        _, bound, _ = train.parse_args([*tokens[1:], "-o", _TRIAL], exit_on_error=False, print_error=False)
+    except CycloptsError as error:
+        raise SettingsError(f"impasto {' '.join(tokens)}: {error}") from error
+    given: dict[str, Any] = bound.arguments
+    paintings = given["style"] if kind == "painter" else given["paintings"]
+    options = (given.get(name) for name in ("start", "preset", "settings"))
+    return Trained(assignment(kind, given.get("photos") or [], paintings, *options))  # type: ignore[arg-type]
+
+
+def _tell(job: Search) -> None:
+    """The trials that no other beats; the chosen one is marked."""
+    chosen = job.chosen()
+    for one in job.front():
+        mark = "*" if one.done == chosen.done else " "
+        figures = "  ".join(f"{name} {value:.3f}" for name, value in one.values.items())
+        print(f"{mark} {figures}  " + "  ".join(f"{name} {_short(value)}" for name, value in one.settings.items()))
 
 
 def _short(value: object) -> str:

@@ -13,7 +13,9 @@ from cyclopts import App, Parameter
 from impasto.training.settings import CollectionTraining, EncoderTraining, InstantTraining, PainterTraining
 
 if TYPE_CHECKING:
+    from impasto.training.assignment import Assignment, Kind
     from impasto.training.course import Report
+    from impasto.training.settings import Training
 
 _TOLD_SECONDS = 60.0
 
@@ -69,7 +71,8 @@ def instant(
     photos: Annotated[list[Path], Parameter(negative="")],
     paintings: Annotated[list[Path], Parameter(negative="")],
     output: Annotated[Path, Parameter(name=["--output", "-o"])],
-    start: Annotated[Path | None, Parameter(name="--from")] = None,
+    start: Annotated[str | None, Parameter(name="--from")] = None,
+    preset: Path | None = None,
     resume: Annotated[bool, Parameter(negative="")] = False,
     force: Annotated[bool, Parameter(negative="")] = False,
     settings: Annotated[InstantTraining | None, Parameter(name="*")] = None,
@@ -88,15 +91,14 @@ def instant(
         photos: Folder, archive (.zip, .tar) or list (.txt, .csv) of photos; repeat it for more.
         paintings: The same of paintings.
         output: The .impasto file to write.
-        start: A model to go on from, with new data or settings.
+        start: A model to go on from, with new data or settings: a file, or a name on the shelf.
+        preset: A .json file of settings, such as `impasto search` writes; options count more.
         resume: Go on with a training that was interrupted.
         force: Replace files that exist.
     """
-    from impasto.training.instant import train_instant
-
-    settings = settings or InstantTraining()
+    work = assignment("instant", photos, paintings, start, preset, settings)
     _check(output, resume=resume, force=force)
-    _follow(train_instant(photos, paintings, output, settings, resume=resume, start=start), output)
+    _follow(work.run(output, resume=resume), output)
 
 
 @train.command
@@ -105,7 +107,8 @@ def painter(
     style: Annotated[list[Path], Parameter(negative="")],
     output: Annotated[Path, Parameter(name=["--output", "-o"])],
     photos: Annotated[list[Path] | None, Parameter(negative="")] = None,
-    start: Annotated[str, Parameter(name="--from")] = "looks",
+    start: Annotated[str | None, Parameter(name="--from")] = None,
+    preset: Path | None = None,
     resume: Annotated[bool, Parameter(negative="")] = False,
     force: Annotated[bool, Parameter(negative="")] = False,
     settings: Annotated[PainterTraining | None, Parameter(name="*")] = None,
@@ -124,17 +127,14 @@ def painter(
         style: A painting; repeat it, and one network learns them all.
         output: The .impasto file to write.
         photos: Folder, archive (.zip, .tar) or list (.txt, .csv) of photos to learn on; a few come with the package.
-        start: A painter to go on from, a file or a name on the shelf; `none` starts from nothing.
+        start: A painter to go on from, a file or a name on the shelf; looks by default; `none` starts from nothing.
+        preset: A .json file of settings, such as `impasto search` writes; options count more.
         resume: Go on with a training that was interrupted.
         force: Replace files that exist.
     """
-    from impasto.collection.shelf import find
-    from impasto.training.painter import train_painter
-
-    settings = settings or PainterTraining()
+    work = assignment("painter", photos or [], style, start, preset, settings)
     _check(output, resume=resume, force=force)
-    begin = None if start == "none" else find(start)
-    _follow(train_painter(style, output, settings, photos=photos or (), resume=resume, start=begin), output)
+    _follow(work.run(output, resume=resume), output)
 
 
 @train.command
@@ -144,6 +144,7 @@ def collection(
     paintings: Annotated[list[Path], Parameter(name="--to", negative="")],
     output: Annotated[Path, Parameter(name=["--output", "-o"])],
     start: str | None = None,
+    preset: Path | None = None,
     resume: Annotated[bool, Parameter(negative="")] = False,
     force: Annotated[bool, Parameter(negative="")] = False,
     settings: Annotated[CollectionTraining | None, Parameter(name="*")] = None,
@@ -164,17 +165,35 @@ def collection(
         output: The .impasto file to write.
         start: A painter or translator to go on from, a file or a name on the shelf, or none; `looks` where the
             generator is a painter.
+        preset: A .json file of settings, such as `impasto search` writes; options count more.
         resume: Go on with a training that was interrupted.
         force: Replace files that exist.
     """
-    from impasto.collection.shelf import find
-    from impasto.training.collection import train_collection
-
-    settings = settings or CollectionTraining()
+    work = assignment("collection", photos, paintings, start, preset, settings)
     _check(output, resume=resume, force=force)
-    usual = "looks" if settings.generator == "painter" else "none"
-    begin = None if (start or usual) == "none" else find(start or usual)
-    _follow(train_collection(photos, paintings, output, settings, resume=resume, start=begin), output)
+    _follow(work.run(output, resume=resume), output)
+
+
+def assignment(
+    kind: Kind,
+    photos: list[Path],
+    paintings: list[Path],
+    start: str | None,
+    preset: Path | None,
+    settings: Training | None,
+) -> Assignment:
+    """The training that options describe; those that were given count more than the preset.
+
+    Raises:
+        SettingsError: a preset that cannot be used.
+        UnknownName: no such model to go on from.
+    """
+    from impasto.cli.options import explicit
+    from impasto.recipes.recipe import read_preset
+    from impasto.training.assignment import SETTINGS, Assignment
+
+    chosen = read_preset(preset, SETTINGS[kind], **explicit(settings)) if preset else settings or SETTINGS[kind]()
+    return Assignment.begin(kind, photos, paintings, start, chosen)
 
 
 def _check(output: Path, *, resume: bool, force: bool) -> None:

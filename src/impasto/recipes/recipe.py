@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
@@ -19,6 +19,7 @@ from impasto.media.files import replacing
 
 StyleLoss = Literal["wasserstein", "gram", "gram-size", "moments", "sliced"]
 ContentLoss = Literal["instance", "mean", "gatys", "cosine"]
+S = TypeVar("S", bound=BaseModel)
 
 
 class Look(BaseModel):
@@ -140,11 +141,11 @@ def preset(name: str, **changes: object) -> Recipe:
     """
     if name not in PRESETS:
         raise UnknownName("preset", name, PRESETS)
-    return _validated({**PRESETS[name]().model_dump(), **changes})
+    return _validated(Recipe, {**PRESETS[name]().model_dump(), **changes})
 
 
-def read_recipe(path: Path, **changes: object) -> Recipe:
-    """The settings in a JSON file, with some changed; those that it does not name are the defaults.
+def read_preset(path: Path, kind: type[S], **changes: object) -> S:
+    """Settings of this kind in a JSON file, with some changed; those that it does not name are the defaults.
 
     Raises:
         UnknownName: no such setting.
@@ -156,7 +157,7 @@ def read_recipe(path: Path, **changes: object) -> Recipe:
         raise SettingsError(f"{path} cannot be read as JSON ({error}); give a file of settings.") from error
     if not isinstance(settings, dict):
         raise SettingsError(f'{path} holds no JSON object; give settings like {{"size": 1024}}.')
-    return _validated({**settings, **changes})
+    return _validated(kind, {**settings, **changes})
 
 
 def read_settings(name: str, **changes: object) -> Recipe:
@@ -166,25 +167,25 @@ def read_settings(name: str, **changes: object) -> Recipe:
         UnknownName: no such preset or setting.
         SettingsError: an unreadable file, or a value that the setting cannot take.
     """
-    return read_recipe(Path(name), **changes) if name.endswith(".json") else preset(name, **changes)
+    return read_preset(Path(name), Recipe, **changes) if name.endswith(".json") else preset(name, **changes)
 
 
-def write_settings(path: Path, recipe: Recipe) -> None:
-    """The settings that differ from the defaults, as a file that `read_settings` reads.
+def write_settings(path: Path, settings: BaseModel) -> None:
+    """The settings that differ from the defaults, as a file that `read_preset` reads.
 
     Raises:
         OutputError: it cannot be written.
     """
     with replacing(path) as temporary:
-        temporary.write_text(json.dumps(recipe.model_dump(mode="json", exclude_defaults=True), indent=1))
+        temporary.write_text(json.dumps(settings.model_dump(mode="json", exclude_defaults=True), indent=1))
 
 
-def _validated(settings: dict[str, object]) -> Recipe:
+def _validated(kind: type[S], settings: dict[str, object]) -> S:
     for name in settings:
-        if name not in Recipe.model_fields:
-            raise UnknownName("setting", name, Recipe.model_fields)
+        if name not in kind.model_fields:
+            raise UnknownName("setting", name, kind.model_fields)
     try:
-        return Recipe.model_validate(settings)
+        return kind.model_validate(settings)
     except ValidationError as error:
         raise SettingsError(describe(error)) from error
 

@@ -19,7 +19,7 @@ from impasto.models.instant import STYLE_LAYERS
 from impasto.models.painter import Painter
 from impasto.models.translator import Translator
 from impasto.training.adversarial import CONTRAST_LAYERS, Contrast, Cycle, Duel, Pool
-from impasto.training.course import Report, channels_of, message, model_card, training_record
+from impasto.training.course import Report, channels_of, model_card, training_record
 from impasto.training.loop import Progress, launch
 from impasto.training.manner import Generator, described, manner_distance, paint, pooled
 from impasto.training.painter import restyled
@@ -77,7 +77,7 @@ def train_collection(
 
     progress: Progress | None = None
     for progress in workshop.train(duel, crops, settings, fabric, state):
-        yield Report(progress.done, message(progress, crops.broken), silent=not fabric.is_global_zero)
+        yield Report.of(progress, crops.broken, silent=not fabric.is_global_zero)
     assert progress is not None
     if not fabric.is_global_zero:
         return

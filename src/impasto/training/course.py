@@ -27,11 +27,20 @@ from impasto.weights.files import sha256
 
 @dataclass(frozen=True)
 class Report:
-    """How far a training has come; `silent` in all processes but one."""
+    """How far a training has come; `silent` in all processes but one; `validation` where there was one."""
 
     done: float
     message: str
     silent: bool = False
+    validation: dict[str, float] | None = None
+
+    @staticmethod
+    def of(progress: Progress, broken: set[Path], *, silent: bool) -> Report:
+        """What a step has come to, and what was passed over."""
+        losses = "  ".join(f"{name} {value:.3f}" for name, value in progress.losses.items() if name != "total")
+        skipped = f"  {len(broken)} broken pictures" if broken else ""
+        told = f"step {progress.step}  {losses}  {progress.samples_per_second:.1f} samples/s{skipped}"
+        return Report(progress.done, told, silent, progress.validation)
 
 
 def split_sources(sources: Sequence[Path], settings: Training) -> Split:
@@ -56,13 +65,6 @@ def unseen(photos: Sequence[Path], styles: Targets, count: int, settings: Traini
     means = styles[STYLE_LAYERS[0]]["mean"]
     order = torch.arange(count) % len(means)
     return crops.to(means.device), styles, Choice(torch.stack([order, order], 1), torch.zeros(count))
-
-
-def message(progress: Progress, broken: set[Path]) -> str:
-    """One line: losses, speed, what was passed over."""
-    losses = "  ".join(f"{name} {value:.3f}" for name, value in progress.losses.items() if name != "total")
-    skipped = f"  {len(broken)} broken pictures" if broken else ""
-    return f"step {progress.step}  {losses}  {progress.samples_per_second:.1f} samples/s{skipped}"
 
 
 def training_record(progress: Progress, settings: Training, start: Path | None) -> dict[str, Any]:

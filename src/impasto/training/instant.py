@@ -16,7 +16,6 @@ from impasto.models.instant import Instant
 from impasto.training.course import (
     Report,
     channels_of,
-    message,
     model_card,
     split_sources,
     tested,
@@ -91,7 +90,7 @@ def train_instant(
 
     progress: Progress | None = None
     for progress in workshop.train(lesson, crops, settings, fabric, state):
-        yield Report(progress.done, message(progress, broken | crops.broken), silent=not fabric.is_global_zero)
+        yield Report.of(progress, broken | crops.broken, silent=not fabric.is_global_zero)
     assert progress is not None
     if not fabric.is_global_zero:
         return

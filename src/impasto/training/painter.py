@@ -20,7 +20,6 @@ from impasto.models.painter import Painter
 from impasto.training.course import (
     Report,
     channels_of,
-    message,
     model_card,
     split_sources,
     tested,
@@ -95,7 +94,7 @@ def train_painter(
 
     progress: Progress | None = None
     for progress in workshop.train(lesson, crops, settings, fabric, state):
-        yield Report(progress.done, message(progress, crops.broken), silent=not fabric.is_global_zero)
+        yield Report.of(progress, crops.broken, silent=not fabric.is_global_zero)
     assert progress is not None
     if not fabric.is_global_zero:
         return

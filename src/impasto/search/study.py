@@ -1,4 +1,4 @@
-"""Settings found by trial, for a photo and a style: any of a recipe, judged by what the result measures."""
+"""A search: trials of settings in a database that several processes share, and what has come of them."""
 
 from __future__ import annotations
 
@@ -9,74 +9,46 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
+from typing import TYPE_CHECKING, Any, Protocol
 
-from impasto.encoders import load_encoder
+from pydantic import BaseModel, ValidationError
+
 from impasto.errors import DivergedError, InputError, RecordError, SettingsError, UnknownName
-from impasto.metrics.measures import Ruler
-from impasto.metrics.specification import MEASURES
-from impasto.recipes.job import prepare
-from impasto.recipes.recipe import Recipe
-from impasto.weights.files import sha256
+from impasto.recipes.recipe import describe
+from impasto.search.axis import Axis
 
 if TYPE_CHECKING:
     import optuna
 
-AXES = ("content_weight=0.03:0.6", "learning_rate=0.005:0.06")
-OBJECTIVES = ("style", "content")
 _LOOKS = (1 / 3, 2 / 3)
 _STARTUP = 5
-_DECADE = 10.0
 _POLL_SECONDS = 1.0
 
 
-@dataclass(frozen=True)
-class Axis:
-    """A setting and what it may be: numbers from `low` to `high`, by powers if they span a decade, or `choices`."""
+class Subject(Protocol):
+    """What settings are searched for; `axes` and `objectives` are for who names none."""
 
-    name: str
-    low: float = 0.0
-    high: float = 0.0
-    whole: bool = False
-    choices: tuple[str | bool, ...] = ()
+    @property
+    def axes(self) -> Sequence[str]: ...
+    @property
+    def objectives(self) -> Sequence[str]: ...
+    @property
+    def base(self) -> BaseModel:
+        """The settings where the search begins."""
+        ...
 
-    @staticmethod
-    def parse(text: str) -> Axis:
-        """`content_weight=0.03:0.6`, or `color=style,match`.
+    @property
+    def measures(self) -> Mapping[str, str]:
+        """{measure of what comes out: whether "lower" or "higher" is better}."""
+        ...
 
-        Raises:
-            UnknownName: no such setting.
-            SettingsError: anything else.
-        """
-        name, _, span = text.partition("=")
-        name = name.strip().lstrip("-").replace("-", "_")
-        if name not in Recipe.model_fields:
-            raise UnknownName("setting", name, Recipe.model_fields)
-        kind = Recipe.model_fields[name].annotation
-        try:
-            if kind is bool:
-                return Axis(name, choices=tuple({"true": True, "false": False}[part] for part in span.split(",")))
-            if get_origin(kind) is Literal and not set(span.split(",")) - set(get_args(kind)):
-                return Axis(name, choices=tuple(span.split(",")))
-            if kind in (int, float) or name == "size":
-                low, high = map(float, span.split(":"))
-                if low < high:
-                    return Axis(name, low, high, whole=kind is not float)
-        except (KeyError, ValueError):
-            pass
-        raise SettingsError(
-            "Expected a range like content_weight=0.03:0.6, or choices like color=style,match, of a setting that is a "
-            f"number or a word; got {text}."
-        )
+    def identity(self) -> list[object]:
+        """What makes it another search, for JSON."""
+        ...
 
-    def suggest(self, trial: optuna.Trial) -> Any:
-        """A value for this trial."""
-        if self.choices:
-            return trial.suggest_categorical(self.name, self.choices)
-        log = self.low > 0 and self.high / self.low >= _DECADE
-        if self.whole:
-            return trial.suggest_int(self.name, int(self.low), int(self.high), log=log)
-        return trial.suggest_float(self.name, self.low, self.high, log=log)
+    def attempt(self, settings: BaseModel, looks: Sequence[float]) -> Iterator[dict[str, float]]:
+        """Measures when each of the shares `looks` of the work is done, and at the end."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -92,23 +64,20 @@ class Tried:
 class Search:
     """A search that lives in `storage` (SQLite), where several processes share it and from where it goes on.
 
-    The first trial is `base` as it is. `objectives` are names of measures; for one, trials that look worse than the
-    median of those before are given up half-way; for several there is no such order.
+    The first trial is the subject's base as it is. `objectives` are names of measures; for one, trials that look worse
+    than the median of those before are given up half-way; for several there is no such order.
     """
 
-    content: Path
-    style: Path
-    base: Recipe
+    subject: Subject
     axes: Sequence[Axis]
     objectives: Sequence[str]
     storage: Path
     seed: int = 0
 
     def __post_init__(self) -> None:
-        known = {measure.name: measure.better for measure in MEASURES if measure.better != "neither"}
         for name in self.objectives:
-            if name not in known:
-                raise UnknownName("measure", name, known)
+            if name not in self.subject.measures:
+                raise UnknownName("measure", name, self.subject.measures)
         twice = [axis.name for axis in self.axes if [other.name for other in self.axes].count(axis.name) > 1]
         if twice or not self.axes or not self.objectives:
             raise SettingsError("Expected one range or more, each of another setting, and one objective or more.")
@@ -125,7 +94,7 @@ class Search:
         except ImportError as error:
             raise SettingsError("A search needs an extra; install it with: pip install 'impasto[search]'.") from error
         optuna.logging.set_verbosity(optuna.logging.ERROR)
-        better = {measure.name: measure.better for measure in MEASURES}
+        better = self.subject.measures
         try:
             study = optuna.create_study(
                 storage=f"sqlite:///{self.storage.absolute()}",
@@ -144,14 +113,14 @@ class Search:
             study.set_user_attr("search", self._identity)
         elif before != self._identity:
             raise RecordError(
-                f"{self.storage} holds a search of another pair, other ranges or objectives; name another output."
+                f"{self.storage} holds a search of something else, other ranges or objectives; name another output."
             )
         return study
 
     @cached_property
     def _identity(self) -> str:
         axes = [axis.__dict__ | {"choices": list(axis.choices)} for axis in self.axes]
-        told = [sha256(self.content), sha256(self.style), self.base.model_dump(mode="json"), axes, [*self.objectives]]
+        told = [*self.subject.identity(), axes, [*self.objectives]]
         return json.dumps(told, sort_keys=True)
 
     def run(self, trials: int, deadline: float, worker: int = 0) -> Iterator[Tried]:
@@ -163,7 +132,7 @@ class Search:
         from optuna.exceptions import TrialPruned
         from optuna.trial import TrialState
 
-        study, ruler = self.open(worker), Ruler(load_encoder("compact"))
+        study = self.open(worker)
         if not study.trials:
             study.enqueue_trial(self._default(), skip_if_exists=True)
         ended = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
@@ -171,7 +140,7 @@ class Search:
             trial = study.ask()
             settings = {axis.name: axis.suggest(trial) for axis in self.axes}
             try:
-                measured = self._measured(settings, ruler, trial)
+                measured = self._measured(settings, trial)
                 study.tell(trial, [measured[name] for name in self.objectives])
             except (TrialPruned, DivergedError) as error:
                 measured = {}
@@ -182,38 +151,32 @@ class Search:
             yield Tried(len(study.get_trials(deepcopy=False, states=ended)), settings, measured)
 
     def _default(self) -> dict[str, Any]:
-        return {axis.name: getattr(self.base, axis.name) for axis in self.axes}
+        return {axis.name: getattr(self.subject.base, axis.name) for axis in self.axes}
 
-    def _measured(self, settings: Mapping[str, Any], ruler: Ruler, trial: optuna.Trial) -> dict[str, float]:
+    def _measured(self, settings: Mapping[str, Any], trial: optuna.Trial) -> dict[str, float]:
         from optuna.exceptions import TrialPruned
 
-        job = prepare(self.content, [self.style], self.recipe_of(settings))
-        looks, step = list(_LOOKS) if len(self.objectives) == 1 else [], None
-        for step in job.painter.paint():
-            if looks and looks[0] <= step.done < 1:
-                looks.pop(0)
-                values = ruler.measure_pixels(self.content, self.style, job.painter.finish(step).pixels)
-                trial.report(float(values[self.objectives[0]] or 0), step=len(_LOOKS) - len(looks))
+        prunes = len(self.objectives) == 1
+        values: dict[str, float] = {}
+        for look, values in enumerate(self.subject.attempt(self.settings_of(settings), _LOOKS if prunes else ()), 1):
+            if prunes and look <= len(_LOOKS):
+                trial.report(values[self.objectives[0]], step=look)
                 if trial.should_prune():
                     raise TrialPruned
-        values = ruler.measure_pixels(self.content, self.style, job.painter.finish(step).pixels)
-        lacking = [name for name in self.objectives if values[name] is None]
+        lacking = [name for name in self.objectives if name not in values]
         if lacking:
             raise InputError(f"The photo is too small for {lacking[0]}; give a larger one, or another --objective.")
-        return {name: value for name, value in values.items() if value is not None}
+        return values
 
-    def recipe_of(self, settings: Mapping[str, Any]) -> Recipe:
+    def settings_of(self, settings: Mapping[str, Any]) -> BaseModel:
         """The base with these settings.
 
         Raises:
             SettingsError: one is outside of its range.
         """
-        from pydantic import ValidationError
-
-        from impasto.recipes.recipe import describe
-
+        base = self.subject.base
         try:
-            return Recipe.model_validate({**self.base.model_dump(), **settings})
+            return type(base).model_validate({**base.model_dump(), **settings})
         except ValidationError as error:
             raise SettingsError(describe(error)) from error
 

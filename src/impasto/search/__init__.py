@@ -1,0 +1,1 @@
+"""Settings found by trial: of a painting, or of a training."""
