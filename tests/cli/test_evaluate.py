@@ -6,7 +6,13 @@ import json
 from pathlib import Path
 from typing import Any
 
+import onnx
 import pytest
+import torch
+
+from impasto.errors import UnknownName, WeightsError
+from impasto.media.image import read
+from impasto.metrics.eyes import open_eye
 
 from door import run
 
@@ -20,6 +26,27 @@ def folders(tmp_path: Path, save: Any) -> tuple[Path, Path]:
     return tmp_path / "c", tmp_path / "s"
 
 
+def averaging(path: Path) -> Path:
+    """A network in a file that sees the mean colour of a picture."""
+    ends = [onnx.helper.make_tensor_value_info("picture", onnx.TensorProto.FLOAT, [None, 3, None, None]),
+            onnx.helper.make_tensor_value_info("mean", onnx.TensorProto.FLOAT, [None, 3, 1, 1])]  # fmt: skip
+    node = onnx.helper.make_node("GlobalAveragePool", ["picture"], ["mean"])
+    graph = onnx.helper.make_graph([node], "averaging", ends[:1], ends[1:])
+    onnx.save(onnx.helper.make_model(graph, ir_version=10, opset_imports=[onnx.helper.make_opsetid("", 20)]), path)
+    return path
+
+
+def test_a_network_of_the_users_compares_sets(tmp_path: Path, save: Any) -> None:
+    name, eye = open_eye(str(averaging(tmp_path / "mean.onnx")))
+    photo = save("photo.png")
+    ((share, features),) = eye([photo])
+    assert (name, share) == ("mean", 1.0)
+    assert torch.allclose(features.float(), read(photo).pixels.mean((2, 3)) * 2 - 1, atol=0.01)
+    for wrong, problem in (("vgg91=x", UnknownName), ("vgg19=none.pth", WeightsError), ("none.onnx", WeightsError)):
+        with pytest.raises(problem):
+            open_eye(wrong)
+
+
 def test_engines_and_other_tools_side_by_side(
     folders: tuple[Path, Path], tmp_path: Path, save: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -31,11 +58,13 @@ def test_engines_and_other_tools_side_by_side(
     report = tmp_path / "report"
     command = ["evaluate", "--contents", contents, "--styles", styles, "--collection", styles, "--report", report]
     command += ["--engine", "instant", "--engine", "looks:mosaic", "--results", f"theirs={tmp_path / 'theirs'}"]
+    command += ["--seen-by", averaging(tmp_path / "mean.onnx")]
     assert run(*command, "--size", 64, "--workers", 1) == 0
     told = json.loads((report / "results.json").read_text())
     assert {line["method"]: line["measured"] for line in told["methods"]} == {
         "untouched photo": 2, "style itself": 2, "theirs": 2, "instant": 2, "looks:mosaic": 2,
     }  # fmt: skip
+    assert set(told["methods"][2]["sets"]) == {"frechet", "kernel", "frechet by mean", "kernel by mean"}
     assert told["methods"][2]["sets"]["frechet"] > 0
     assert told["specification"]["costs"]["instant"]["seconds"] > 0.1
     assert told["specification"]["costs"]["looks:mosaic"]["megabytes"] > 50

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from impasto.cli.robustness import Moved, Pairs
     from impasto.encoders.encoder import Encoder
     from impasto.metrics.cost import Cost
+    from impasto.metrics.eyes import Eye
     from impasto.metrics.sets import Copy
     from impasto.metrics.table import Result
 
@@ -37,6 +38,7 @@ def evaluate(
     pattern: str = "{content}_{style}",
     table: Annotated[list[Path] | None, Parameter(negative="")] = None,
     collection: Annotated[list[Path] | None, Parameter(negative="")] = None,
+    seen_by: Annotated[list[str] | None, Parameter(negative="")] = None,
     adversarial: Annotated[bool, Parameter(negative="")] = False,
     preset: str = "balanced",
     workers: int | None = None,
@@ -64,17 +66,21 @@ def evaluate(
         table: CSV with the columns method, content, style and result, instead of folders; repeat it.
         collection: Folder or list of paintings that results as a set are compared with; without --styles, each photo
             takes one of them.
+        seen_by: Another network to compare sets by, beside the package's own: vgg19=FILE, vgg16=FILE, or an .onnx file
+            such as Inception's (RGB in [-1, 1], 299 x 299); repeat it.
         adversarial: Also disturb the first eight photos, by noise, JPEG and attacks (FGSM, PGD), and see how far each
             engine's results move.
         preset: Preset for --engine optimize.
         workers: Processes that paint at once; as many as there are cores by default.
     """
     from impasto.encoders import load_encoder, weights_path
+    from impasto.metrics.eyes import open_eye
     from impasto.metrics.specification import specification
     from impasto.metrics.table import find_results, read_results, references, summarise, write_tables
     from impasto.training.pictures import find_pictures
     from impasto.weights.files import sha256
 
+    eyes = dict(map(open_eye, ["compact", *(seen_by or [])]))
     of_collection = [path for paths in find_pictures(collection or []) for path in paths]
     rows: list[Result] = [row for path in table or [] for row in read_results(path)]
     pairs = _pairs(contents, styles or [], of_collection, paired=paired) if contents else []
@@ -93,7 +99,7 @@ def evaluate(
 
     encoder, compact = load_encoder("compact"), weights_path("compact")
     measured = _measured([*references(pairs), *rows], encoder)
-    sets, copies = _as_sets(measured, of_collection, encoder) if of_collection else ({}, [])
+    sets, copies = _as_sets(measured, of_collection, eyes) if of_collection else ({}, [])
     movements = (
         _movements(engine or [], pairs, report / "disturbed", encoder, how, explicit(recipe)) if adversarial else []
     )
@@ -245,32 +251,39 @@ def _write_page(report: Path, *content: Any) -> None:
 
 
 def _as_sets(
-    rows: Sequence[Result], collection: Sequence[Path], encoder: Encoder
+    rows: Sequence[Result], collection: Sequence[Path], eyes: Mapping[str, Eye]
 ) -> tuple[dict[str, dict[str, float]], list[Copy]]:
-    """{method: {measure: value}} of each method's pictures against the collection, and what may be copied from it."""
+    """{method: {measure: value}} of each method's pictures against the collection, and what may be copied from it.
+
+    What may be copied is what the first of `eyes` sees alike.
+    """
     import torch
 
     from impasto.cli.progress import progress_line
-    from impasto.metrics.sets import cells, frechet_distance, kernel_distance, nearest_pictures
+    from impasto.metrics.sets import frechet_distance, kernel_distance, nearest_pictures
     from impasto.metrics.table import STYLE, UNTOUCHED
 
-    def seen(paths: Sequence[Path], name: str) -> list[Tensor]:
+    def seen(eye: Eye, paths: Sequence[Path], name: str) -> list[Tensor]:
         with progress_line() as progress:
             task = progress.add_task(name, total=1.0, note="")
-            return list(_told(cells(encoder, paths), lambda share: progress.update(task, completed=share)))
+            return list(_told(eye(paths), lambda share: progress.update(task, completed=share)))
 
-    known = seen(collection, "collection")
-    sets: dict[str, dict[str, float]] = {}
+    pictures: dict[str, list[Path]] = {}
+    for row in rows:
+        if row.measures and row.method != STYLE and row.picture not in pictures.setdefault(row.method, []):
+            pictures[row.method].append(row.picture)
+    pictures = {method: paths for method, paths in pictures.items() if len(paths) > 1}
+    sets: dict[str, dict[str, float]] = {method: {} for method in pictures}
     copies: list[Copy] = []
-    for method in dict.fromkeys(row.method for row in rows):
-        pictures = list(dict.fromkeys(row.picture for row in rows if row.method == method and row.measures))
-        if method == STYLE or len(pictures) < 2:
-            continue
-        features = seen(pictures, method)
-        ours, theirs = torch.cat(features), torch.cat(known)
-        sets[method] = {"frechet": frechet_distance(ours, theirs), "kernel": kernel_distance(ours, theirs)}
-        if method != UNTOUCHED:
-            copies += nearest_pictures(pictures, features, collection, known)
+    for number, (name, eye) in enumerate(eyes.items()):
+        known, suffix = seen(eye, collection, "collection"), f" by {name}" if number else ""
+        for method, paths in pictures.items():
+            features = seen(eye, paths, method)
+            ours, theirs = torch.cat(features), torch.cat(known)
+            sets[method][f"frechet{suffix}"] = frechet_distance(ours, theirs)
+            sets[method][f"kernel{suffix}"] = kernel_distance(ours, theirs)
+            if not number and method != UNTOUCHED:
+                copies += nearest_pictures(paths, features, collection, known)
     return sets, copies
 
 
