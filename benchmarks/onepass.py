@@ -26,6 +26,7 @@ from impasto.recipes.recipe import Look
 
 from measure import run
 
+TRANSLATORS = ("pointillist",)
 EXAMPLES = Path(__file__).parent.parent / "examples"
 PHOTO, STYLE = EXAMPLES / "rocket.jpg", EXAMPLES / "styles" / "swirls.jpg"
 
@@ -44,7 +45,7 @@ def median(job: Callable[[], object], rounds: int) -> float:
 def passes(rounds: int) -> None:
     """A whole pass in memory, the style known."""
     look, photo = Look(), read(PHOTO, 512).pixels
-    for name, size in (("instant", (340, 512)), ("looks", (384, 512))):
+    for name, size in (("instant", (340, 512)), ("looks", (384, 512)), *((name, (384, 512)) for name in TRANSLATORS)):
         model = FeedForward.open(name, look)
         sized = resample(photo, size).clamp(0, 1)
         if name == "instant":

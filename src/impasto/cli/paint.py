@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from impasto.engine.optimize import Step
     from impasto.media.image import Picture
     from impasto.recipes.job import Job
-    from impasto.recipes.strength import Paint
+    from impasto.search.strength import Paint
 
 _FILES = Group("Files", sort_key=1)
 _WORK = Group("Work", sort_key=3)
@@ -94,7 +94,7 @@ def paint(
         changes, automatic = _strength(recipe)
         manner = manner_of(choice, look_of(changes), parse_blend(blend), max_pixels)
         if automatic:
-            from impasto.recipes.strength import in_one_pass
+            from impasto.search.strength import in_one_pass
 
             strength = _chosen(photo, in_one_pass(photo, manner), max_pixels)
             manner = replace(manner, look=manner.look.model_copy(update={"strength": strength}))
@@ -107,7 +107,7 @@ def paint(
     changes, automatic = _strength(recipe)
     settings = read_settings(preset or "balanced", **changes)
     if automatic:
-        from impasto.recipes.strength import by_optimisation
+        from impasto.search.strength import by_optimisation
 
         drafted = by_optimisation(photo, choice.paintings, parse_blend(blend), settings)
         settings = settings.model_copy(update={"strength": _chosen(photo, drafted, max_pixels)})
@@ -124,7 +124,7 @@ def _strength(recipe: BaseModel | None) -> tuple[dict[str, Any], bool]:
 
 def _chosen(photo: Path, paint: Paint, max_pixels: int) -> float:
     """The strength that drafts are best in, said aloud."""
-    from impasto.recipes.strength import drafts
+    from impasto.search.strength import drafts
 
     with progress_line() as progress:
         task = progress.add_task("strength", total=None, note="")

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from impasto.encoders.encoder import Encoder
-    from impasto.metrics.robustness import See
+    from impasto.engine.attack import See
     from impasto.metrics.table import Result
 
 Pairs: TypeAlias = list[tuple[Path, Path]]

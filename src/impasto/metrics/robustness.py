@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,9 +12,9 @@ from PIL import Image
 from torch import Tensor
 
 from impasto.encoders.encoder import Encoder
+from impasto.engine.attack import See, attack, noisy
 from impasto.metrics.specification import CONTENT_LAYERS
 
-See = Callable[[Tensor], Tensor]
 _PGD_STEPS = 10
 _JPEG_QUALITY = 50
 
@@ -50,27 +50,6 @@ def disturbed(photo: Tensor, see: See) -> Iterator[tuple[str, Tensor]]:
             yield one.name, _through_jpeg(photo)
         else:
             yield one.name, attack(photo, before, see, epsilon, chance, steps=1 if kind == "fgsm" else _PGD_STEPS)
-
-
-def noisy(photos: Tensor, epsilon: float, chance: Tensor) -> Tensor:
-    """`photos` (N, 3, H, W) changed by at most `epsilon`, as `chance` in [0, 1] of their shape has it."""
-    return (photos + epsilon * (2 * chance - 1)).clamp(0, 1)
-
-
-def attack(photos: Tensor, before: Tensor, see: See, epsilon: float, chance: Tensor, steps: int) -> Tensor:
-    """`photos` changed by at most `epsilon` so that `see` moves from `before` as far as can be found in so many steps.
-
-    One step is the fast gradient sign method (Goodfellow et al., 2015), several are projected gradient descent (Madry
-    et al., 2018), both from a point within the bound by `chance` in [0, 1], as at the photo itself there is no slope.
-    """
-    change = epsilon * (2 * chance - 1) * (0.5 if steps == 1 else 1)
-    length = epsilon if steps == 1 else 2.5 * epsilon / steps
-    for _ in range(steps):
-        point = (photos + change).clamp(0, 1).requires_grad_()
-        with torch.enable_grad():
-            (slope,) = torch.autograd.grad((see(point) - before).square().mean(), point)
-        change = (change + length * slope.sign()).clamp(-epsilon, epsilon)
-    return (photos + change).clamp(0, 1).detach()
 
 
 def content_seen_by(encoder: Encoder) -> See:

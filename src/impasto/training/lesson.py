@@ -13,11 +13,11 @@ from torch import Tensor, nn
 
 from impasto.device import exactly
 from impasto.encoders.encoder import Encoder
+from impasto.engine.attack import attack, noisy
 from impasto.losses.content import Content
 from impasto.losses.smoothness import TotalVariation
 from impasto.losses.terms import Targets
 from impasto.losses.wasserstein import Wasserstein
-from impasto.metrics.robustness import attack, noisy
 from impasto.models.instant import STYLE_LAYERS
 from impasto.training.settings import Training
 

@@ -13,7 +13,7 @@ from impasto.media.image import read
 from impasto.metrics.measures import content_distance
 from impasto.metrics.specification import CONTENT_LAYERS, SIZE
 from impasto.provenance import Record
-from impasto.recipes.strength import KEPT, drafts
+from impasto.search.strength import KEPT, drafts
 
 from door import run
 
