@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
+from pydantic import BaseModel
 
 from impasto.collection.card import read_card
 from impasto.errors import RecordError, SettingsError, UnknownName
@@ -60,14 +62,62 @@ def test_what_is_chosen_is_nowhere_worse_than_the_base(tmp_path: Path, save: Any
         search(tmp_path, save, "ssim").open()
 
 
-def test_one_objective_and_bad_trials_are_given_up(tmp_path: Path, save: Any) -> None:
+class Valley:
+    """Something to search whose best settings are known."""
+
+    axes, objectives = ("strength=0:1",), ("left", "right")
+    measures: ClassVar = {"left": "lower", "right": "higher"}
+    base = QUICK
+
+    def identity(self) -> list[object]:
+        return ["valley"]
+
+    def attempt(self, settings: BaseModel, looks: Sequence[float]) -> Iterator[dict[str, float]]:
+        assert isinstance(settings, Recipe)
+        yield from [{"left": settings.strength**2 + 1, "right": 2 - settings.strength}] * (len(looks) + 1)
+
+
+def test_lower_and_higher_are_told_apart(tmp_path: Path) -> None:
+    job = Search(Valley(), [Axis.parse("strength=0:1", Recipe)], ("left", "right"), tmp_path / "s.sqlite")
+    tried = list(job.run(12, time.monotonic() + 100))
+    best = min(tried, key=lambda one: one.settings["strength"])
+    assert job.chosen().settings == best.settings
+    assert best.values["left"] < tried[0].values["left"] == 2
+    alone = Search(Valley(), [Axis.parse("strength=0:1", Recipe)], ("right",), tmp_path / "alone.sqlite")
+    tried = list(alone.run(12, time.monotonic() + 100))
+    assert (
+        alone.chosen().settings
+        == min((one for one in tried if one.values), key=lambda one: one.settings["strength"]).settings
+    )
+    assert alone.importances() == {"strength": 1.0}
+
+
+class Souring(Valley):
+    """Each attempt ends worse than the one before."""
+
+    def __init__(self) -> None:
+        self.attempts, self.looks = 0, 0
+
+    def attempt(self, settings: BaseModel, looks: Sequence[float]) -> Iterator[dict[str, float]]:
+        self.attempts += 1
+        for _ in range(len(looks) + 1):
+            self.looks += 1
+            yield {"left": float(self.attempts), "right": 0.0}
+
+
+def test_what_looks_worse_than_the_median_is_given_up(tmp_path: Path) -> None:
+    souring = Souring()
+    job = Search(souring, [Axis.parse("strength=0:1", Recipe)], ("left",), tmp_path / "s.sqlite")
+    tried = list(job.run(9, time.monotonic() + 100))
+    assert [bool(one.values) for one in tried] == [True] * 5 + [False] * 4
+    assert souring.looks == 5 * 3 + 4
+    assert job.chosen().values == {"left": 1.0}
+
+
+def test_one_objective_of_a_painting(tmp_path: Path, save: Any) -> None:
     job = search(tmp_path, save, "ssim", steps=(6,))
-    tried = list(job.run(11, time.monotonic() + 100))
-    whole = [one.values["ssim"] for one in tried if one.values]
-    assert len(whole) < len(tried)
-    assert job.chosen().values["ssim"] == max(whole)
-    importances = job.importances()
-    assert set(importances) <= {"content_weight", "color"}
+    tried = list(job.run(4, time.monotonic() + 100))
+    assert job.chosen().values["ssim"] == max(one.values["ssim"] for one in tried if one.values)
 
 
 def test_from_the_door(tmp_path: Path, save: Any, capsys: pytest.CaptureFixture[str]) -> None:

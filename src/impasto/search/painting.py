@@ -26,7 +26,7 @@ class Painting:
     style: Path
     base: Recipe
 
-    axes = ("content_weight=0.03:0.6", "learning_rate=0.005:0.06")
+    axes = ("content_weight=0.03:0.6", "learning_rate=0.005:0.06", "decay=0.05:0.6")
     objectives = ("style", "content")
     measures = {measure.name: measure.better for measure in MEASURES if measure.better != "neither"}
 

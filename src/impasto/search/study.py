@@ -100,7 +100,7 @@ class Search:
                 storage=f"sqlite:///{self.storage.absolute()}",
                 study_name="impasto",
                 directions=["minimize" if better[name] == "lower" else "maximize" for name in self.objectives],
-                sampler=optuna.samplers.TPESampler(seed=self.seed + worker, n_startup_trials=_STARTUP),
+                sampler=optuna.samplers.GPSampler(seed=self.seed + worker, n_startup_trials=_STARTUP),
                 pruner=optuna.pruners.MedianPruner(n_startup_trials=_STARTUP),
                 load_if_exists=True,
             )
@@ -196,7 +196,7 @@ class Search:
         complete = [trial for trial in study.trials if trial.values]
         if not complete:
             raise InputError("No trial has ended well; allow more --minutes, or narrower ranges.")
-        base, signs = complete[0].values or [], [1 if str(d).endswith("MINIMIZE") else -1 for d in study.directions]
+        base, signs = complete[0].values or [], [1 if d.name == "MINIMIZE" else -1 for d in study.directions]
 
         def gain(values: Sequence[float]) -> float:
             gains = [sign * (old - new) / max(abs(old), 1e-9) for sign, old, new in zip(signs, base, values)]
@@ -212,7 +212,7 @@ class Search:
         study = self.open()
         if len([trial for trial in study.trials if trial.values]) < 2 * _STARTUP:
             return {}
-        sign = -1 if str(study.directions[0]).endswith("MAXIMIZE") else 1
+        sign = 1 if study.directions[0].name == "MINIMIZE" else -1
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # that low values are sought is what the sign is for
             return get_param_importances(
