@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -96,6 +97,10 @@ def test_collections_that_cannot_be_used(folders: tuple[Path, Path], tmp_path: P
     photos = folders[0]
     with pytest.raises(InputError, match="12 pictures are in both"):
         trained((photos, photos), tmp_path / "a.impasto")
+    shutil.copy(photos / "03.png", folders[1] / "copied.png")
+    with pytest.raises(InputError, match=r"1 pictures are in both.*copied\.png"):
+        trained(folders, tmp_path / "a.impasto")
+    (folders[1] / "copied.png").unlink()
     (tmp_path / "one.txt").write_text("paintings/00.png\n")
     with pytest.raises(InputError, match="holds 1 pictures"):
         trained((photos, tmp_path / "one.txt"), tmp_path / "a.impasto")
@@ -198,3 +203,13 @@ def test_two_processes_play_as_one(method: str, folders: tuple[Path, Path], tmp_
     assert done.returncode == 0, done.stderr
     assert done.stdout.count(str(output)) == 1
     assert read_card(output).training["settings"]["devices"] == 2
+
+
+def test_collections_of_all_kinds_of_pictures(folders: tuple[Path, Path], tmp_path: Path) -> None:
+    for number, (mode, size) in enumerate([("RGBA", (40, 300)), ("L", (500, 64)), ("LA", (64, 64)), ("P", (90, 33)),
+                                           ("CMYK", (70, 70)), ("I;16", (65, 80)), ("1", (66, 66))]):  # fmt: skip
+        suffix = "jpg" if mode == "CMYK" else "png"
+        Image.effect_noise(size, 60).convert(mode).save(folders[1] / f"{mode[0]}{number}.{suffix}")
+    (folders[1] / "broken.png").write_bytes(b"no picture")
+    weights = trained(folders, tmp_path / "a.impasto", steps=8)
+    assert all(torch.isfinite(value).all() for value in weights.values())

@@ -26,6 +26,7 @@ from impasto.training.painter import restyled
 from impasto.training.pictures import Crops, Split, find_pictures, split
 from impasto.training.settings import CollectionTraining
 from impasto.training.workshop import Workshop
+from impasto.weights.files import sha256
 
 _HELD_OUT = 0.2
 _DESCRIBED = 256
@@ -101,7 +102,7 @@ def train_collection(
 
 def _splits(photos: Sequence[Path], collection: Sequence[Path], settings: CollectionTraining) -> tuple[Split, Split]:
     found = [[path for paths in find_pictures(sources) for path in paths] for sources in (photos, collection)]
-    both = {path.resolve() for path in found[0]} & {path.resolve() for path in found[1]}
+    both = _in_both(*found)
     if both:
         raise InputError(
             f"{len(both)} pictures are in both collections, {min(both).name} among them; a network cannot learn to "
@@ -116,6 +117,14 @@ def _splits(photos: Sequence[Path], collection: Sequence[Path], settings: Collec
             )
     first, second = (split(paths, settings.seed, held_out=_HELD_OUT) for paths in found)
     return first, second
+
+
+def _in_both(photos: Sequence[Path], collection: Sequence[Path]) -> list[Path]:
+    """Those of the collection that are among the photos, under whatever name."""
+    sizes = [{path: path.stat().st_size for path in paths} for paths in (photos, collection)]
+    common = set(sizes[0].values()) & set(sizes[1].values())
+    known = {sha256(path) for path, size in sizes[0].items() if size in common}
+    return [path for path, size in sizes[1].items() if size in common and sha256(path) in known]
 
 
 def _generator(
