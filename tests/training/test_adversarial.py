@@ -15,11 +15,14 @@ import torch
 from PIL import Image
 
 from impasto.collection.card import load_model, read_card
+from impasto.encoders.compact import load_compact
 from impasto.errors import DivergedError, InputError, SettingsError
 from impasto.models.critic import FeatureCritic, PatchCritic
+from impasto.models.instant import STYLE_LAYERS
 from impasto.training.adversarial import Duel, Pool
 from impasto.training.augmentation import augmented
 from impasto.training.collection import train_collection
+from impasto.training.manner import Memory, pooled
 from impasto.training.settings import CollectionTraining
 
 from door import run
@@ -141,6 +144,22 @@ def test_the_pool_gives_back_earlier_pictures() -> None:
     later = given[3:]
     assert any(number < place + 3 for place, number in enumerate(later))
     assert len(set(later)) == len(later)
+
+
+def test_statistics_are_remembered_and_gradients_are_of_now() -> None:
+    encoder = load_compact()
+    first, second = (pooled(encoder(torch.rand(2, 3, 64, 64) * scale, STYLE_LAYERS)) for scale in (1.0, 0.3))
+    memory = Memory(first, 0.75)
+    assert torch.allclose(memory.with_(first)["relu1_1"]["mean"], first["relu1_1"]["mean"])
+    for _ in range(30):
+        memory.with_(first)
+    now = {
+        layer: {name: rows.clone().requires_grad_() for name, rows in named.items()} for layer, named in second.items()
+    }
+    mixed = memory.with_(now)["relu1_1"]["moment"]
+    assert torch.allclose(mixed, first["relu1_1"]["moment"].lerp(second["relu1_1"]["moment"], 0.25), atol=1e-5)
+    (slope,) = torch.autograd.grad(mixed.sum(), now["relu1_1"]["moment"])
+    assert torch.equal(slope, torch.ones_like(slope))
 
 
 def test_augmentation_disturbs_and_lets_gradients_through() -> None:

@@ -26,7 +26,7 @@ from impasto.models.instant import STYLE_LAYERS
 from impasto.models.translator import Translator
 from impasto.training.augmentation import augmented
 from impasto.training.lesson import CONTENT_LAYERS, Lesson, content_distance
-from impasto.training.manner import Generator, manner_distance, paint, painted_from, pooled
+from impasto.training.manner import Generator, Memory, manner_distance, paint, painted_from, pooled
 from impasto.training.settings import CollectionTraining
 
 CONTRAST_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")
@@ -167,6 +167,7 @@ class Duel(Lesson):
         self.seen_after = {"image", *critic.layers, *STYLE_LAYERS, *CONTENT_LAYERS, *contrast}
         self.pool = Pool(settings.pool, settings.crop_size) if settings.pool else None
         self.collection, self.validation, self.settings = collection, validation, settings
+        self.memory = Memory(collection, settings.manner_memory)
         self.flips = settings.method == "fastcut"
 
     def players(self) -> list[dict[str, Any]]:
@@ -193,7 +194,8 @@ class Duel(Lesson):
         losses = {"painter": painter, "critic": critic, **method}
         with exactly(crops.device):
             if weights.manner_weight:
-                losses["manner"] = weights.manner_weight * manner_distance(pooled(after), self.collection)
+                statistics = self.memory.with_(pooled(after))
+                losses["manner"] = weights.manner_weight * manner_distance(statistics, self.collection)
             if weights.content_weight:
                 losses["content"] = weights.content_weight * content_distance(after, before)
         if weights.steady_weight:

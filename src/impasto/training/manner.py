@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 import torch
 from torch import Tensor, nn
@@ -37,6 +37,39 @@ def pooled(features: Mapping[str, Tensor]) -> Targets:
     return {
         layer: {name: rows.mean(0, keepdim=True) for name, rows in named.items()} for layer, named in described.items()
     }
+
+
+class Memory(nn.Module):
+    """Statistics of results over many steps: no few crops need all colours and textures of a collection.
+
+    Args:
+        like: statistics (1, ...) of the shapes that are to be remembered.
+        keeping: share of what is remembered that a step keeps, from 0 to below 1.
+    """
+
+    steps: Tensor
+
+    def __init__(self, like: Targets, keeping: float) -> None:
+        super().__init__()
+        self.keeping = keeping
+        self.register_buffer("steps", torch.zeros((), dtype=torch.long))
+        for layer in STYLE_LAYERS:
+            for name in ("mean", "moment"):
+                self.register_buffer(f"{layer}_{name}", torch.zeros_like(like[layer][name]))
+
+    def with_(self, now: Targets) -> Targets:
+        """What is remembered with `now` in it; gradients pass as if it were `now` alone."""
+        keeping = min(self.keeping, float(self.steps / (self.steps + 1)))
+        self.steps += 1
+        return {
+            layer: {name: self._remembered(f"{layer}_{name}", rows, keeping) for name, rows in named.items()}
+            for layer, named in now.items()
+        }
+
+    def _remembered(self, name: str, now: Tensor, keeping: float) -> Tensor:
+        memory = cast(Tensor, getattr(self, name))
+        memory.lerp_(now.detach(), 1 - keeping)
+        return memory.clone() + (now - now.detach())
 
 
 def manner_distance(statistics: Targets, collection: Targets) -> Tensor:

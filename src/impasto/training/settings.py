@@ -104,6 +104,9 @@ class CollectionTraining(Training):
     pool: int = Field(0, ge=0, le=1000, description="Earlier results that the critic sees again; CycleGAN: 50.")
     adversarial_weight: float = Field(0.1, ge=0, description="Weight of the game.")
     manner_weight: float = Field(1.0, ge=0, description="Weight of the collection's mean statistics.")
+    manner_memory: float = Field(
+        0.9, ge=0, lt=1, description="Share of earlier results in those statistics, so that no crop needs all colours."
+    )
     contrast_weight: float = Field(0.1, ge=0, description="Weight of contrast (cut, fastcut).")
     cycle_weight: float = Field(10.0, ge=0, description="Weight of there and back again (cyclegan).")
     identity_weight: float = Field(5.0, ge=0, description="Weight of leaving paintings as they are (cyclegan).")
