@@ -100,7 +100,7 @@ def balanced() -> Recipe:
 
 def draft() -> Recipe:
     """A first look."""
-    return Recipe(learning_rate=0.02, steps=(0, 0, 5))
+    return Recipe(learning_rate=0.012, decay=0.5, steps=(0, 0, 5))
 
 
 def best() -> Recipe:
