@@ -153,3 +153,13 @@ def test_doctor_and_weights(capsys: pytest.CaptureFixture[str]) -> None:
     assert torch.__version__ in shown
     assert "impasto weights get vgg19" in shown
     assert run("weights", "get", "vgg99") == 2
+
+
+def test_who_has_seen_enough_may_leave() -> None:
+    command = [sys.executable, "-m", "impasto", "models", "show", "looks"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout
+        assert process.stderr
+        process.stdout.close()
+        told = process.stderr.read()
+    assert (process.returncode, told) == (141, b"")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -63,6 +64,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except CycloptsError as error:
         cause = error.__cause__
         _fail(describe(cause) if isinstance(cause, ValidationError) else " ".join(str(error).split()))
+    except BrokenPipeError:  # whoever read the output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)
     except KeyboardInterrupt:
         print("impasto: stopped before anything was painted.", file=sys.stderr)
         sys.exit(130)
