@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -130,9 +131,10 @@ def test_a_critic_that_won_or_says_the_same_is_told(folders: tuple[Path, Path], 
     with pytest.raises(DivergedError, match=r"The critic has won.*--augmentation"):
         trained(folders, tmp_path / "a.impasto", **plain, learning_rate=1e-5, critic_pace=1e3)
     assert not (tmp_path / "a.impasto").exists()
+    playing: Any = SimpleNamespace(settings=CollectionTraining())
     with pytest.raises(DivergedError, match=r"The critic has collapsed.*--critic-pace"):
-        Duel.check(None, [{"back_critic": 2.0}] * 50)  # type: ignore[arg-type]
-    Duel.check(None, [{"critic": 0.5 + step / 100} for step in range(50)])  # type: ignore[arg-type]
+        Duel.check(playing, [{"back_critic": 2.0}] * 50)
+    Duel.check(playing, [{"critic": 0.5 + step / 100} for step in range(50)])
 
 
 def test_the_pool_gives_back_earlier_pictures() -> None:
@@ -150,13 +152,13 @@ def test_statistics_are_remembered_and_gradients_are_of_now() -> None:
     encoder = load_compact()
     first, second = (pooled(encoder(torch.rand(2, 3, 64, 64) * scale, STYLE_LAYERS)) for scale in (1.0, 0.3))
     memory = Memory(first, 0.75)
-    assert torch.allclose(memory.with_(first)["relu1_1"]["mean"], first["relu1_1"]["mean"])
+    assert torch.allclose(memory.joined(first)["relu1_1"]["mean"], first["relu1_1"]["mean"])
     for _ in range(30):
-        memory.with_(first)
+        memory.joined(first)
     now = {
         layer: {name: rows.clone().requires_grad_() for name, rows in named.items()} for layer, named in second.items()
     }
-    mixed = memory.with_(now)["relu1_1"]["moment"]
+    mixed = memory.joined(now)["relu1_1"]["moment"]
     assert torch.allclose(mixed, first["relu1_1"]["moment"].lerp(second["relu1_1"]["moment"], 0.25), atol=1e-5)
     (slope,) = torch.autograd.grad(mixed.sum(), now["relu1_1"]["moment"])
     assert torch.equal(slope, torch.ones_like(slope))

@@ -194,7 +194,7 @@ class Duel(Lesson):
         losses = {"painter": painter, "critic": critic, **method}
         with exactly(crops.device):
             if weights.manner_weight:
-                statistics = self.memory.with_(pooled(after))
+                statistics = self.memory.joined(pooled(after))
                 losses["manner"] = weights.manner_weight * manner_distance(statistics, self.collection)
             if weights.content_weight:
                 losses["content"] = weights.content_weight * content_distance(after, before)
@@ -240,7 +240,7 @@ class Duel(Lesson):
         """
         for name in ("critic", "back_critic"):
             losses = [losses[name] for losses in recent if name in losses]
-            if not losses:
+            if not losses or not self.settings.adversarial_weight:
                 continue
             if max(losses) < _CERTAIN:
                 raise DivergedError(

@@ -57,7 +57,7 @@ class Memory(nn.Module):
             for name in ("mean", "moment"):
                 self.register_buffer(f"{layer}_{name}", torch.zeros_like(like[layer][name]))
 
-    def with_(self, now: Targets) -> Targets:
+    def joined(self, now: Targets) -> Targets:
         """What is remembered with `now` in it; gradients pass as if it were `now` alone."""
         keeping = min(self.keeping, float(self.steps / (self.steps + 1)))
         self.steps += 1
