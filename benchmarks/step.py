@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from lightning_fabric import Fabric
 
 from impasto.collection.shelf import find
 from impasto.training import loop
+from impasto.training.adversarial import Duel
 from impasto.training.collection import train_collection
 from impasto.training.settings import CollectionTraining, Method
 
@@ -37,8 +39,6 @@ def main(photos: Path, collection: Path, steps: int) -> None:
         return working
 
     def watched(session: Any, batches: Any) -> Any:
-        if session.step == 0:
-            session.module, session.fabric.backward = timed(session.module), timed(session.fabric.backward)
         if session.step == WARM:
             spent[:] = 0.0, 0.0
         began = time.perf_counter()
@@ -46,6 +46,7 @@ def main(photos: Path, collection: Path, steps: int) -> None:
         spent[1] += time.perf_counter() - began
         return progress
 
+    Duel.forward, Fabric.backward = timed(Duel.forward), timed(Fabric.backward)  # type: ignore[method-assign]
     loop._Session.advance = watched  # type: ignore[method-assign]
     methods: tuple[Method, ...] = ("fastcut", "cut", "cyclegan")
     for method in methods:
