@@ -130,7 +130,7 @@ def _chosen(photo: Path, paint: Paint, max_pixels: int) -> float:
         task = progress.add_task("strength", total=None, note="")
         for draft in drafts(paint, photo, max_pixels):
             progress.update(task, note=f"{draft.strength:.2f}: content distance {draft.content:.3f}")
-    print(f"strength {draft.strength:.2f}, at a content distance of {draft.content:.2f}")
+    print(f"strength {draft.strength:g}, at a content distance of {draft.content:.2f}")
     return draft.strength
 
 

@@ -97,8 +97,16 @@ def learn(
     try:
         while not session.finished():
             yield session.advance(batches)
+        _part(fabric)
     finally:
         batches.close()  # type: ignore[attr-defined]
+
+
+def _part(fabric: Fabric) -> None:
+    """End what the processes have in common while all are still there: what comes after is the first one's alone."""
+    if fabric.world_size > 1:
+        fabric.barrier()
+        torch.distributed.destroy_process_group()
 
 
 class _Session:
