@@ -77,6 +77,9 @@ def test_a_training_that_was_interrupted_ends_in_the_same_bytes(
     parts = trained(folders, tmp_path / "parts.impasto", resume=True, **changes)
     assert (tmp_path / "parts.impasto").read_bytes()
     assert all(torch.equal(parts[key], value) for key, value in whole.items())
+    (tmp_path / "parts.impasto").unlink()
+    again = trained(folders, tmp_path / "parts.impasto", resume=True, **changes)
+    assert all(torch.equal(again[key], value) for key, value in whole.items())
     other = trained(folders, tmp_path / "other.impasto", **{**changes, "seed": 1})
     assert not all(torch.equal(other[key], value) for key, value in whole.items())
     test = read_card(tmp_path / "whole.impasto").training["test"]

@@ -95,6 +95,8 @@ def learn(
     loader = Loader(crops, settings.batch * len(crops.sources), settings.workers, fabric.global_rank, fabric.world_size)
     batches = loader.batches(session.step * settings.accumulate)
     try:
+        if session.finished():
+            yield session.standing()
         while not session.finished():
             yield session.advance(batches)
         _part(fabric)
@@ -172,14 +174,22 @@ class _Session:
         validation = self._validate() if self.step % self.settings.validate_every == 0 else None
         elapsed = time.monotonic() - began
         self.spent += elapsed
+        speed = self.settings.batch * self.settings.accumulate * self.fabric.world_size / elapsed
+        return self.standing(rate, speed, waited / elapsed, validation)
+
+    def standing(
+        self, rate: float = 0.0, speed: float = 0.0, waited: float = 0.0, validation: dict[str, float] | None = None
+    ) -> Progress:
+        """Where it is now."""
+        names = self.recent[-1] if self.recent else {}
         return Progress(
             step=self.step,
             done=self.done(),
             seconds=self.spent,
             learning_rate=rate,
-            losses={name: sum(past[name] for past in self.recent) / len(self.recent) for name in total},
-            samples_per_second=self.settings.batch * self.settings.accumulate * self.fabric.world_size / elapsed,
-            waited=waited / elapsed,
+            losses={name: sum(past[name] for past in self.recent) / len(self.recent) for name in names},
+            samples_per_second=speed,
+            waited=waited,
             validation=validation,
             best=self.best[0] if self.best else math.inf,
             session=self,
