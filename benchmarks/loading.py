@@ -39,7 +39,7 @@ def main(photos: Path, rounds: int) -> None:
     session = _Session(lesson, settings, fabric)
     crops = Crops([paths], settings.crop_size, disturbed=0.0)
     loaded = Loader(crops, settings.batch).batches()
-    held: Iterator[tuple[range, Tensor]] = repeat(next(loaded))
+    held: Iterator[tuple[list[int], Tensor]] = repeat(next(loaded))
     speeds: dict[str, list[float]] = {"loaded": [], "held": []}
     for _ in range(rounds):
         for name, batches in (("loaded", loaded), ("held", held)):

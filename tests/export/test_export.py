@@ -8,10 +8,8 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
-import torch
 from PIL import Image
 
-from impasto.collection.shelf import find
 from impasto.errors import WeightsError
 from impasto.recipes.onnx import OnnxModel
 
@@ -31,16 +29,17 @@ def test_the_same_pictures(name: str, save: Any, tmp_path: Path, capsys: pytest.
     assert len(differences) == (2 if name == "instant" else 1)
     assert max(differences) <= 1e-3
     assert exported.stat().st_size < 4e6
+    exact = ["--precision", "float32"]
     for size in (64, 123):
         if name == "instant":
-            by_onnx, by_torch = ["--engine", exported], ["--engine", "instant"]
+            by_onnx, by_torch = ["--engine", exported], ["--engine", "instant", *exact]
             assert run("paint", photo, style, *by_onnx, "-o", tmp_path / "onnx.png", "--size", size, "--force") == 0
             assert run("paint", photo, style, *by_torch, "-o", tmp_path / "torch.png", "--size", size, "--force") == 0
         else:
             assert (
                 run("paint", photo, f"{exported}:mosaic", "-o", tmp_path / "onnx.png", "--size", size, "--force") == 0
             )
-            assert run("paint", photo, "looks:mosaic", "-o", tmp_path / "torch.png", "--size", size, "--force") == 0
+            assert run("paint", photo, "looks:mosaic", *exact, "-o", tmp_path / "torch.png", "--size", size, "--force") == 0
         assert difference(tmp_path / "onnx.png", tmp_path / "torch.png") <= 2
     if name == "looks":
         assert run("reproduce", tmp_path / "onnx.png") == 0
@@ -59,5 +58,4 @@ def test_files_that_cannot_be_used(tmp_path: Path, capsys: pytest.CaptureFixture
         OnnxModel.open(tmp_path / "foreign.onnx")
     assert run("export", "looks", "-o", tmp_path / "out.txt") == 2
     assert "ends in .onnx" in capsys.readouterr().err
-    assert find("looks").is_file()
-    assert torch.__version__
+    assert not (tmp_path / "out.txt").exists()

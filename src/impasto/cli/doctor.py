@@ -16,12 +16,12 @@ def doctor() -> None:
     import torch
 
     from impasto.collection.shelf import models
-    from impasto.device import bfloat16_pays, choose_device, free_memory
+    from impasto.device import choose_device, free_memory, in_bfloat16
     from impasto.encoders.compact import compact_weights
     from impasto.weights.fetch import PUBLISHED, cached
 
     device = choose_device()
-    bfloat16 = "used" if bfloat16_pays(device) else "not faster here, so not used"
+    bfloat16 = "used" if in_bfloat16(device, "auto") else "not faster here, so not used"
     vips = ".".join(str(pyvips.version(part)) for part in range(3))
     rows = {
         "impasto": version("impasto"),

@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from impasto.device import exactly
 from impasto.models.grain import PLANE, unsettled
 
 EPSILON = 1e-3
@@ -44,7 +45,8 @@ class Moments:
 
     @staticmethod
     def of(x: Tensor) -> Moments:
-        """Those of `x` (N, C, H, W)."""
+        """Those of `x` (N, C, H, W), in float32 at least: in bfloat16 the difference below would be noise."""
+        x = x.float() if x.dtype == torch.bfloat16 else x
         mean = x.mean((2, 3), keepdim=True)
         return Moments(mean, (x.square().mean((2, 3), keepdim=True) - mean.square()).clamp_min(0))
 
@@ -138,11 +140,12 @@ class Whole(Canvas[Tensor]):
         return unsettled(x, self.top, self.left)
 
     def transported(self, x: Tensor, gaussian: tuple[Tensor, Tensor]) -> Tensor:
-        flat = x.flatten(2)
-        mean = flat.mean(2)
-        centred = flat - mean.unsqueeze(2)
-        a, b = transport(mean, centred @ centred.mT / flat.shape[2], gaussian)
-        return (a @ flat + b).view_as(x)
+        with exactly(x.device):
+            flat = x.flatten(2).float()
+            mean = flat.mean(2)
+            centred = flat - mean.unsqueeze(2)
+            a, b = transport(mean, centred @ centred.mT / flat.shape[2], gaussian)
+            return (a @ flat + b).view_as(x)
 
     def stage(self, x: Tensor, stage: Stage, scale: Tensor, shift: Tensor) -> Tensor:
         x = stage(x)

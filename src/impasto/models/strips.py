@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from impasto.device import exactly
 from impasto.models.grain import unsettled
 from impasto.models.stages import Canvas, Moments, Stage, doubled, styled, transport
 
@@ -163,14 +164,20 @@ class Strips(Canvas[Rows]):
         total = torch.zeros(x.channels, dtype=torch.float64)
         products = torch.zeros(x.channels, x.channels, dtype=torch.float64)
         for top, bottom in x.strips():
-            flat = x.rows(top, bottom)[0].flatten(1)
+            flat = x.rows(top, bottom)[0].flatten(1).float()
             total += flat.sum(1).cpu()
-            products += (flat @ flat.T).cpu()
+            with exactly(flat.device):
+                products += (flat @ flat.T).cpu()
         mean = total / (x.height * x.width)
         covariance = products / (x.height * x.width) - mean.unsqueeze(1) * mean
         device = gaussian[0].device
         a, b = transport(mean[None].float().to(device), covariance[None].float().to(device), gaussian)
-        return _Mapped(x, lambda rows: F.conv2d(rows, a[0, :, :, None, None], b[0, :, 0]))
+
+        def moved(rows: Tensor) -> Tensor:
+            with exactly(rows.device):
+                return F.conv2d(rows.float(), a[0, :, :, None, None], b[0, :, 0])
+
+        return _Mapped(x, moved)
 
     def stage(self, x: Rows, stage: Stage, scale: Tensor, shift: Tensor) -> Rows:
         stride, larger = stage.convolution.stride[0], 2 if stage.enlarge else 1
@@ -178,7 +185,7 @@ class Strips(Canvas[Rows]):
         total = torch.zeros(stage.width, dtype=torch.float64)
         squares = torch.zeros(stage.width, dtype=torch.float64)
         for top, bottom in x.strips(stride, x.channels + larger * larger * stage.width):
-            rows = stage.convolve(_padded(x, top, bottom, stage.edges))
+            rows = stage.convolve(_padded(x, top, bottom, stage.edges)).float()
             result.append(rows)
             total += rows.sum((0, 2, 3)).double().cpu()
             squares += rows.square().sum((0, 2, 3)).double().cpu()

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from impasto.collection.card import Card, load_model
 from impasto.collection.shelf import find
-from impasto.device import autocast, bfloat16_pays, choose_device, deterministic
+from impasto.device import autocast, choose_device, deterministic, exactly, in_bfloat16
 from impasto.encoders import load_encoder, weights_path
 from impasto.encoders.encoder import Encoder
 from impasto.errors import UnknownName, WeightsError
@@ -66,7 +66,7 @@ class FeedForward:
             )
         assert isinstance(network, Instant | Painter | Translator)
         device = choose_device(look.device)
-        bfloat16 = look.precision == "bfloat16" or (look.precision == "auto" and bfloat16_pays(device))
+        bfloat16 = in_bfloat16(device, look.precision)
         return FeedForward(
             path,
             card,
@@ -149,7 +149,8 @@ class FeedForward:
                 for layer, part in self._see_tile(photo, top, left, height, width).items():
                     tiles[layer].append(part)
             for layer, parts in tiles.items():
-                strip = torch.cat(parts, 3)
+                with exactly(self.device):
+                    strip = torch.cat(parts, 3)
                 if layer not in seen:
                     step = width // strip.shape[3]
                     seen[layer] = Stored(strip.shape[1], height // step, width // step, self.device)

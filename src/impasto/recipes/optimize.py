@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from impasto.controls.color import keep_palette, match_palette
-from impasto.device import autocast, bfloat16_pays, choose_device, deterministic
+from impasto.device import autocast, choose_device, deterministic, in_bfloat16
 from impasto.encoders.encoder import Encoder
 from impasto.engine.optimize import Objective, State, Step, enlarge, optimize
 from impasto.engine.scales import SMALLEST_SIDE, Scale, plan_scales
@@ -107,9 +107,7 @@ class _Canvas:
     def __init__(self, painter: Painter) -> None:
         self.recipe, self.blend = painter.recipe, painter.blend
         self.device = choose_device(self.recipe.device)
-        self.bfloat16 = self.recipe.precision == "bfloat16" or (
-            self.recipe.precision == "auto" and bfloat16_pays(self.device)
-        )
+        self.bfloat16 = in_bfloat16(self.device, self.recipe.precision)
         self.encoder = painter.encoder.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.encoder.check(self.recipe.layers())
         self.content = painter.content.pixels.to(self.device)

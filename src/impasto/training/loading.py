@@ -25,15 +25,15 @@ class Loader:
     rank: int = 0
     world: int = 1
 
-    def indices(self, number: int) -> range:
+    def indices(self, number: int) -> list[int]:
         """The crops of batch `number`."""
         first = (number * self.world + self.rank) * self.batch
-        return range(first, first + self.batch)
+        return [*range(first, first + self.batch)]
 
-    def batches(self, start: int = 0) -> Iterator[tuple[range, Tensor]]:
+    def batches(self, start: int = 0) -> Iterator[tuple[list[int], Tensor]]:
         """(indices, crops (N, 3, S, S)) of batch `start` and all that follow, without end."""
         pool = ThreadPoolExecutor(self.workers)
-        ready: deque[tuple[range, Future[Tensor]]] = deque()
+        ready: deque[tuple[list[int], Future[Tensor]]] = deque()
         try:
             for number in count(start):
                 indices = self.indices(number)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from impasto.device import bfloat16_pays, choose_device
+from impasto.device import choose_device, in_bfloat16
 from impasto.errors import DivergedError, SettingsError
 from impasto.training.lesson import Lesson
 from impasto.training.loading import Loader
@@ -69,12 +69,11 @@ def launch(settings: Training) -> Fabric:
         raise SettingsError("Training needs an extra; install it with: pip install 'impasto[train]'.") from error
 
     device = choose_device(settings.device)
-    wants_bfloat16 = settings.precision == "bfloat16" or (settings.precision == "auto" and bfloat16_pays(device))
     fabric = Fabric(
         accelerator=device.type,
         devices=settings.devices,
         strategy="ddp" if settings.devices > 1 else "auto",
-        precision="bf16-mixed" if wants_bfloat16 else "32-true",
+        precision="bf16-mixed" if in_bfloat16(device, settings.precision) else "32-true",
     )
     fabric.launch()
     return fabric
@@ -140,7 +139,7 @@ class _Session:
             share = float(self.fabric.broadcast(share))
         return min(1.0, share)
 
-    def advance(self, batches: Iterator[tuple[range, Tensor]]) -> Progress:
+    def advance(self, batches: Iterator[tuple[list[int], Tensor]]) -> Progress:
         """One step of the optimiser."""
         began, waited = time.monotonic(), 0.0
         done = self.done()
