@@ -198,10 +198,7 @@ class Duel(Lesson):
                 losses["manner"] = weights.manner_weight * manner_distance(statistics, self.collection)
             if weights.content_weight:
                 losses["content"] = weights.content_weight * content_distance(after, before)
-        if weights.steady_weight:
-            losses["unsteady"] = weights.steady_weight * self.unsteadiness(
-                photos, painted, partial(paint, self.network, self.encoder)
-            )
+        losses |= self.weighed(self.habits(photos, painted, partial(paint, self.network, self.encoder)))
         total = sum(losses.values(), start=torch.zeros((), device=crops.device))
         return total, {name: loss.detach() for name, loss in losses.items()}
 

@@ -15,9 +15,11 @@ from impasto.device import exactly
 from impasto.encoders.encoder import Encoder
 from impasto.engine.attack import attack, noisy
 from impasto.losses.content import Content
+from impasto.losses.grid import grid_regularity
 from impasto.losses.smoothness import TotalVariation
 from impasto.losses.terms import Targets
 from impasto.losses.wasserstein import Wasserstein
+from impasto.media.geometry import shift
 from impasto.models.instant import STYLE_LAYERS
 from impasto.training.settings import Training
 
@@ -27,6 +29,7 @@ SMOOTHNESS = TotalVariation("l1")
 CONTENT_LAYERS = ("relu3_4", "relu4_2")
 _SHEET = 8
 _MIXED = 0.25
+_FARTHEST, _EDGE = 6, 16
 
 
 def content_distance(seen: Mapping[str, Tensor], photos: Mapping[str, Tensor]) -> Tensor:
@@ -79,7 +82,36 @@ class Lesson(nn.Module):
         """Adam's groups of parameters; each moves at its `pace`, a multiple of the learning rate."""
         return [{"params": [p for p in self.network.parameters() if p.requires_grad], "pace": 1.0}]
 
-    def unsteadiness(self, photos: Tensor, painted: Tensor, paint: Callable[[Tensor], Tensor]) -> Tensor:
+    def habits(self, photos: Tensor, painted: Tensor, paint: Callable[[Tensor], Tensor]) -> dict[str, Tensor]:
+        """How much () a network does what it should not, whatever it paints: weave, swim, flicker.
+
+        `painted` (N, 3, S, S) is what `paint` makes of `photos`.
+        """
+        habits = dict[str, Tensor]()
+        if self.settings.grid_weight:
+            habits["grid"] = grid_regularity(painted.float())
+        if self.settings.shift_weight:
+            habits["shift"] = self._swimming(photos, painted, paint)
+        if self.settings.steady_weight:
+            habits["unsteady"] = self._unsteadiness(photos, painted, paint)
+        return habits
+
+    def weighed(self, habits: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """The same, each by its weight."""
+        weights = {
+            "grid": self.settings.grid_weight,
+            "shift": self.settings.shift_weight,
+            "unsteady": self.settings.steady_weight,
+        }
+        return {name: weights[name] * value for name, value in habits.items()}
+
+    def _swimming(self, photos: Tensor, painted: Tensor, paint: Callable[[Tensor], Tensor]) -> Tensor:
+        """How far () results of moved photos are from results that are moved alike, away from the edges."""
+        down, right = torch.randint(-_FARTHEST, _FARTHEST + 1, (2,)).tolist()
+        difference = paint(shift(photos, down, right)) - shift(painted, down, right)
+        return difference[..., _EDGE:-_EDGE, _EDGE:-_EDGE].abs().mean()
+
+    def _unsteadiness(self, photos: Tensor, painted: Tensor, paint: Callable[[Tensor], Tensor]) -> Tensor:
         """How far () results are from `painted` when their photos (N, 3, S, S) are disturbed."""
         epsilon, chance = self.settings.epsilon / 255, torch.rand(photos.shape).to(photos.device)
         if self.settings.disturbance == "noise":
@@ -141,14 +173,13 @@ class StyleLesson(Lesson):
         choice = Choice.draw(indices, count, self.settings.seed)
         styles = choice.of(self.book)
         painted, loss, parts = self._judged(self.network, crops, styles, choice)
-        if self.settings.steady_weight:
-            unsteady = self.unsteadiness(
-                crops,
-                painted,
-                lambda photos: self.paint(self.network, self.encoder(photos, self.content_layers), styles, choice),
-            )
-            loss, parts["unsteady"] = loss + self.settings.steady_weight * unsteady, unsteady.detach()
-        return loss, parts
+        habits = self.habits(
+            crops,
+            painted,
+            lambda photos: self.paint(self.network, self.encoder(photos, self.content_layers), styles, choice),
+        )
+        total = sum(self.weighed(habits).values(), start=loss)
+        return total, parts | {name: value.detach() for name, value in habits.items()}
 
     @torch.no_grad()
     def validate(self, network: nn.Module) -> dict[str, float]:

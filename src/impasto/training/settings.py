@@ -48,6 +48,10 @@ class Training(BaseModel):
     style_weight: float = Field(1.0, ge=0, description="Weight of style.")
     content_weight: float = Field(0.12, ge=0, description="Weight of content.")
     smoothness_weight: float = Field(0.0, ge=0, description="Weight of total variation.")
+    grid_weight: float = Field(1.0, ge=0, description="Weight of painting no weave: of detail that keeps to a grid.")
+    shift_weight: float = Field(
+        0.0, ge=0, description="Weight of painting a photo that has moved by a few pixels like the photo itself."
+    )
     steady_weight: float = Field(0.0, ge=0, description="Weight of painting a disturbed photo like the photo itself.")
     disturbance: Literal["fgsm", "noise"] = Field("fgsm", description="How photos are disturbed for that.")
     epsilon: float = Field(4.0, gt=0, le=64, description="How far each value is disturbed at most, of 255.")
