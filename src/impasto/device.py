@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Literal
 
-from impasto.errors import SettingsError
+from impasto.errors import SettingsError, TooLargeError
 
 if TYPE_CHECKING:
     import torch
@@ -83,6 +83,26 @@ def deterministic() -> Iterator[None]:
         yield
     finally:
         torch.backends.cudnn.benchmark, torch.backends.cudnn.deterministic = before
+
+
+@contextmanager
+def telling_when_memory_ends(shape: tuple[int, int]) -> Iterator[None]:
+    """Where memory runs out inside the block, one sentence about the picture of `shape` (height, width).
+
+    Raises:
+        TooLargeError: it did.
+    """
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        signs = ("can't allocate memory", "out of memory", "not enough memory")
+        if not isinstance(error, MemoryError) and not any(sign in str(error) for sign in signs):
+            raise
+        smaller = max(64, int(0.7 * max(shape)) // 64 * 64)
+        raise TooLargeError(
+            f"Memory ran out while {shape[1]}x{shape[0]} pixels were painted; give --size {smaller}, or close other "
+            "programs."
+        ) from error
 
 
 def cores() -> int:

@@ -6,11 +6,14 @@ import html
 import platform
 import re
 from importlib.metadata import version
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from impasto.errors import RecordError
+
+if TYPE_CHECKING:
+    import torch
 
 _NAMESPACE = "urn:impasto:record:1"
 _PACKET = (
@@ -84,11 +87,13 @@ class Record(BaseModel):
             raise RecordError(f"The record is damaged or of another version ({where}: {problem['msg']}).") from error
 
 
-def versions() -> dict[str, str]:
+def versions(device: torch.device, *, bfloat16: bool) -> dict[str, str]:
     """What the bytes of a result depend on besides its inputs."""
     import torch
 
     return {
+        "device": device.type,
+        "precision": "bfloat16" if bfloat16 else "float32",
         "impasto": version("impasto"),
         "torch": torch.__version__,
         "python": platform.python_version(),

@@ -20,6 +20,7 @@ from impasto.media.image import read
 from door import run
 
 SMALL = ["--size", "64"]
+OUT = Path("out")
 
 
 @pytest.fixture
@@ -37,21 +38,21 @@ def names(folder: Path) -> list[str]:
 
 
 def test_plans(photos: Path, tmp_path: Path) -> None:
-    pairs = plan([str(photos)], ["x/starry.jpg", "looks:swirls"], ".png")
+    pairs = plan([str(photos)], ["x/starry.jpg", "looks:swirls"], ".png", OUT)
     assert [str(pair.output) for pair in pairs] == [
         "a_starry.png", "a_swirls.png", "deep/b_starry.png", "deep/b_swirls.png",
     ]  # fmt: skip
-    assert len(plan([str(photos / "**" / "*.*")], ["s.jpg"], ".jpg")) == 2
+    assert len(plan([str(photos / "**" / "*.*")], ["s.jpg"], ".jpg", OUT)) == 2
     table = tmp_path / "pairs.csv"
     table.write_text("content,style,output\nphotos/a.jpg,style.png,one.jpg\nphotos/deep/b.png,looks:swirls,\n")
-    one, two = plan([str(table)], [], ".png")
+    one, two = plan([str(table)], [], ".png", OUT)
     assert (str(one.output), one.styles) == ("one.jpg", (str(tmp_path / "style.png"),))
     assert (str(two.output), two.styles) == ("b_swirls.png", ("looks:swirls",))
 
 
 def test_pictures_of_one_name_are_told_apart(photos: Path, save: Any) -> None:
     save("photos/a.png", 60, 80, 2)
-    assert sorted(str(pair.output) for pair in plan([str(photos)], ["s.jpg"], ".png"))[:2] == [
+    assert sorted(str(pair.output) for pair in plan([str(photos)], ["s.jpg"], ".png", OUT))[:2] == [
         "deep/b_s.png", "jpg_a_s.png",
     ]  # fmt: skip
 
@@ -66,11 +67,11 @@ def test_pictures_of_one_name_are_told_apart(photos: Path, save: Any) -> None:
 def test_tables_that_cannot_be_followed(tmp_path: Path, table: str, message: str) -> None:
     (tmp_path / "pairs.csv").write_text(table)
     with pytest.raises(InputError, match=message):
-        plan([str(tmp_path / "pairs.csv")], [], ".png")
+        plan([str(tmp_path / "pairs.csv")], [], ".png", OUT)
 
 
 def test_the_ledger_gives_each_job_to_one(tmp_path: Path) -> None:
-    jobs = [Job(str(tmp_path / f"{n}.png"), f"key{n}", "c", "s") for n in range(3)]
+    jobs = [Job(f"{n}.png", f"key{n}", "c", "s") for n in range(3)]
     first, second = Ledger(tmp_path), Ledger(tmp_path)
     first.enter(jobs)
     keys = [job.key for job in jobs]
@@ -84,12 +85,12 @@ def test_the_ledger_gives_each_job_to_one(tmp_path: Path) -> None:
         second.fail(jobs[1], "no", retry=True)
         second.claim(["key1"])
     second.fail(jobs[1], "no", retry=True)
-    states = first.states([job.output for job in jobs])
+    states = first.states(jobs)
     assert [state for state, _ in states.values()] == ["done", "failed", "waiting"]
 
 
 def test_the_ledger_takes_back_what_the_dead_were_doing(tmp_path: Path) -> None:
-    job = Job(str(tmp_path / "a.png"), "key", "c", "s")
+    job = Job("a.png", "key", "c", "s")
     ledger = Ledger(tmp_path)
     ledger.enter([job])
     code = (
@@ -98,7 +99,7 @@ def test_the_ledger_takes_back_what_the_dead_were_doing(tmp_path: Path) -> None:
     for _ in range(3):
         subprocess.run([sys.executable, "-c", code, tmp_path], check=True)
     assert ledger.claim(["key"]) is None
-    state, error = ledger.states([job.output])[job.output]
+    state, error = ledger.states([job])[job.output]
     assert state == "failed"
     assert "died 3 times" in str(error)
 
@@ -117,7 +118,7 @@ def test_a_ledger_that_cannot_be_written_to_is_told(tmp_path: Path) -> None:
     for change in (lambda: ledger.enter([job]), lambda: ledger.claim(["key"]), lambda: ledger.release(job)):
         with pytest.raises(OutputError, match="make room"):
             change()
-    assert ledger.states(["a.png"]) == {"a.png": ("waiting", None)}
+    assert ledger.states([job]) == {"a.png": ("waiting", None)}
 
 
 def test_every_photo_in_every_style_once(photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -126,7 +127,7 @@ def test_every_photo_in_every_style_once(photos: Path, tmp_path: Path, capsys: p
     command = ["batch", photos, "--style", tmp_path / "style.png", "-o", out, *SMALL]
     assert run(*command) == 1
     told = capsys.readouterr()
-    assert "2 of 3 pictures" in told.out
+    assert "2 painted, 1 failed, of 3 pictures" in told.out
     assert "broken_style.png" in told.err
     assert names(out) == ["a_style.png", "deep/b_style.png"]
     assert read(out / "a_style.png").size == (48, 64)

@@ -39,7 +39,10 @@ def test_the_same_pictures(name: str, save: Any, tmp_path: Path, capsys: pytest.
             assert (
                 run("paint", photo, f"{exported}:mosaic", "-o", tmp_path / "onnx.png", "--size", size, "--force") == 0
             )
-            assert run("paint", photo, "looks:mosaic", *exact, "-o", tmp_path / "torch.png", "--size", size, "--force") == 0
+            assert (
+                run("paint", photo, "looks:mosaic", *exact, "-o", tmp_path / "torch.png", "--size", size, "--force")
+                == 0
+            )
         assert difference(tmp_path / "onnx.png", tmp_path / "torch.png") <= 2
     if name == "looks":
         assert run("reproduce", tmp_path / "onnx.png") == 0

@@ -16,7 +16,7 @@ from impasto.errors import OutputError
 _NAME = ".impasto-batch.sqlite"
 _ATTEMPTS = 3
 _SCHEMA = """
-CREATE TABLE IF NOT EXISTS jobs (
+CREATE TABLE IF NOT EXISTS pictures (
     output TEXT PRIMARY KEY, key TEXT NOT NULL, content TEXT NOT NULL, style TEXT NOT NULL, state TEXT NOT NULL,
     attempts INTEGER NOT NULL DEFAULT 0, owner TEXT, error TEXT
 )
@@ -25,7 +25,11 @@ CREATE TABLE IF NOT EXISTS jobs (
 
 @dataclass(frozen=True)
 class Job:
-    """One picture to be painted; `key` says what from: inputs, network and settings."""
+    """One picture to be painted.
+
+    `output` lies below the ledger's folder, which may be moved as a whole; `key` says what from: inputs, network and
+    settings.
+    """
 
     output: str
     key: str
@@ -36,14 +40,15 @@ class Job:
 class Ledger:
     """The jobs of an output folder; several processes, and several batches, may share it.
 
-    A job is `waiting`, `running`, `done` or `failed`. One whose owner has died waits again.
+    A job is `waiting`, `running`, `done` or `failed`. One whose owner has died waits again. A batch that wants the same
+    picture from something else takes the row over; who was painting it then has nothing more to say about it.
 
     Raises:
         OutputError: the folder cannot be made, or holds a damaged ledger; from every method, it cannot be written to.
     """
 
     def __init__(self, folder: Path) -> None:
-        self.path = folder / _NAME
+        self.folder, self.path = folder, folder / _NAME
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self._table = sqlite3.connect(self.path, timeout=60, isolation_level=None)
@@ -52,22 +57,26 @@ class Ledger:
         except (OSError, sqlite3.Error) as error:
             raise OutputError(f"The ledger {self.path} cannot be used ({error}); choose another folder.") from error
 
-    def enter(self, jobs: Iterable[Job]) -> None:
-        """Let jobs wait, but not those that are done as they should be, nor those that are being done."""
+    def enter(self, jobs: Iterable[Job]) -> int:
+        """Let jobs wait, but not those that are being done, nor those that are done as they should be: how many."""
+        done = 0
         with self._transaction():
             for job in jobs:
-                row = self._table.execute("SELECT key, state FROM jobs WHERE output = ?", (job.output,)).fetchone()
+                row = self._table.execute("SELECT key, state FROM pictures WHERE output = ?", (job.output,)).fetchone()
                 current = row is not None and row[0] == job.key
-                if current and (row[1] == "running" or (row[1] == "done" and Path(job.output).is_file())):
+                done += current and row[1] == "done" and (self.folder / job.output).is_file()
+                if current and (row[1] == "running" or (row[1] == "done" and (self.folder / job.output).is_file())):
                     continue
                 self._table.execute(
-                    "INSERT OR REPLACE INTO jobs (output, key, content, style, state) VALUES (?, ?, ?, ?, 'waiting')",
+                    "INSERT OR REPLACE INTO pictures (output, key, content, style, state) "
+                    "VALUES (?, ?, ?, ?, 'waiting')",
                     (job.output, job.key, job.content, job.style),
                 )
+        return done
 
     def knows(self, output: str) -> bool:
         """Whether this file is a result of an earlier batch here."""
-        return self._table.execute("SELECT 1 FROM jobs WHERE output = ?", (output,)).fetchone() is not None
+        return self._table.execute("SELECT 1 FROM pictures WHERE output = ?", (output,)).fetchone() is not None
 
     def claim(self, keys: Iterable[str]) -> Job | None:
         """The next waiting job among `keys`, which is now this process's to do; None if there is none."""
@@ -75,9 +84,14 @@ class Ledger:
         with self._transaction():
             job = next((job for job in self._free() if job.key in wanted), None)
             if job:
-                change = "UPDATE jobs SET state = 'running', owner = ?, attempts = attempts + 1 WHERE output = ?"
+                change = "UPDATE pictures SET state = 'running', owner = ?, attempts = attempts + 1 WHERE output = ?"
                 self._table.execute(change, (_owner(), job.output))
         return job
+
+    def busy(self, keys: Iterable[str]) -> bool:
+        """Whether one of these is being done by somebody."""
+        running = self._table.execute("SELECT key FROM pictures WHERE state = 'running'")
+        return bool({key for (key,) in running} & set(keys))
 
     def finish(self, job: Job) -> None:
         """The job is done."""
@@ -87,19 +101,19 @@ class Ledger:
     def fail(self, job: Job, error: str, *, retry: bool) -> None:
         """The job has failed; with `retry` it waits again, unless it has been tried often enough."""
         with self._transaction():
-            (attempts,) = self._table.execute("SELECT attempts FROM jobs WHERE output = ?", (job.output,)).fetchone()
-            self._set(job, "waiting" if retry and attempts < _ATTEMPTS else "failed", error)
+            row = self._table.execute("SELECT attempts FROM pictures WHERE output = ?", (job.output,)).fetchone()
+            self._set(job, "waiting" if retry and row and row[0] < _ATTEMPTS else "failed", error)
 
     def release(self, job: Job) -> None:
         """The job was not done, through no fault of its own."""
         with self._transaction():
             self._set(job, "waiting", None)
 
-    def states(self, outputs: Iterable[str]) -> dict[str, tuple[str, str | None]]:
+    def states(self, jobs: Iterable[Job]) -> dict[str, tuple[str, str | None]]:
         """{output: (state, error)} of these jobs."""
-        rows = self._table.execute("SELECT output, state, error FROM jobs")
-        known = {output: (state, error) for output, state, error in rows}
-        return {output: known[output] for output in outputs if output in known}
+        rows = self._table.execute("SELECT output, key, state, error FROM pictures")
+        known = {(output, key): (state, error) for output, key, state, error in rows}
+        return {job.output: known[job.output, job.key] for job in jobs if (job.output, job.key) in known}
 
     def close(self) -> None:
         """Let go of the file."""
@@ -120,7 +134,7 @@ class Ledger:
 
     def _free(self) -> Iterator[Job]:
         """Jobs that wait, then those whose owner has died; one that has killed several is given up."""
-        columns = "SELECT output, key, content, style, attempts, owner FROM jobs WHERE state = ? ORDER BY rowid"
+        columns = "SELECT output, key, content, style, attempts, owner FROM pictures WHERE state = ? ORDER BY rowid"
         for *fields, _, _ in self._table.execute(columns, ("waiting",)):
             yield Job(*fields)
         for *fields, attempts, owner in self._table.execute(columns, ("running",)).fetchall():
@@ -132,7 +146,8 @@ class Ledger:
 
     def _set(self, job: Job, state: str, error: str | None) -> None:
         self._table.execute(
-            "UPDATE jobs SET state = ?, error = ?, owner = NULL WHERE output = ?", (state, error, job.output)
+            "UPDATE pictures SET state = ?, error = ?, owner = NULL WHERE output = ? AND key = ?",
+            (state, error, job.output, job.key),
         )
 
 

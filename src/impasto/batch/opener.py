@@ -9,6 +9,7 @@ from typing import Any
 
 from impasto.batch.plan import Pair
 from impasto.batch.work import Batch, Paint
+from impasto.errors import SettingsError
 from impasto.media.image import MAX_PIXELS, Picture
 from impasto.recipes.engines import Choice, choose, look_of, model_hash, open_model
 from impasto.recipes.job import prepare
@@ -21,7 +22,7 @@ def prepare_batch(
     pairs: Sequence[Pair],
     *,
     engine: str | None,
-    preset: str,
+    preset: str | None,
     changes: Mapping[str, Any],
     kind: str,
     quality: int | None = None,
@@ -37,18 +38,24 @@ def prepare_batch(
     how: dict[str, object] = {"format": kind, "quality": quality, "depth": None}
     opener = partial(open_style, engine=engine, preset=preset, changes=changes, output=how, max_pixels=max_pixels)
     opener(pairs[0].styles[0])
-    models = sorted({str(model_hash(engine, style, "instant")) for pair in pairs for style in pair.styles})
-    settings = {"preset": preset, "changes": changes, "output": how, "models": models}
-    batch = Batch(folder, opener, settings, quality, force)
-    batch.enter(pairs)
-    return batch
+    settings = partial(_settings, engine=engine, preset=preset, changes=changes, output=how)
+    return Batch(folder, opener, settings, quality, force).entered(pairs)
+
+
+def _settings(
+    style: str, *, engine: str | None, preset: str | None, changes: Mapping[str, Any], output: dict[str, object]
+) -> dict[str, object]:
+    """What a picture in `style` depends on besides photo and style: settings as they are, the network, the format."""
+    model = model_hash(engine, style, "instant")
+    how = look_of(changes) if model else read_settings(preset or "balanced", **changes)
+    return {"settings": how.model_dump(mode="json"), "output": output, "model": model}
 
 
 def open_style(
     style: str,
     *,
     engine: str | None,
-    preset: str,
+    preset: str | None,
     changes: Mapping[str, Any],
     output: dict[str, object],
     max_pixels: int,
@@ -60,7 +67,9 @@ def open_style(
     """
     choice = choose(engine, [style], usual="instant")
     if choice.model is None:
-        return _slow(choice, preset, changes, output, max_pixels)
+        return _slow(choice, preset or "balanced", changes, output, max_pixels)
+    if preset:
+        raise SettingsError("--preset steers painting by optimisation; leave it out in one pass.")
     look = look_of(changes)
     manner = prepare_manner(
         _model(choice.model, look), look, choice.paintings, names=choice.names, max_pixels=max_pixels

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from impasto.errors import InputError
-
-_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".avif", ".heic", ".heif", ".bmp", ".gif"}
+from impasto.media.formats import named_as_picture
 
 
 @dataclass(frozen=True)
@@ -22,20 +21,24 @@ class Pair:
     output: Path
 
 
-def plan(sources: Sequence[str], styles: Sequence[str], suffix: str) -> list[Pair]:
+def plan(sources: Sequence[str], styles: Sequence[str], suffix: str, output: Path) -> list[Pair]:
     """Pairs from folders, files, globs and tables (.csv); results are named after content and style.
 
-    A table has the columns `content` and `style`, and may have `output`; its paths are relative to its folder.
+    A table has the columns `content` and `style`, and may have `output`; its paths are relative to its folder. A style
+    may be a folder of paintings. What lies in the folder `output` is a result, not a photo.
 
     Raises:
-        InputError: a source without pictures, no style, or two results of one name.
+        InputError: no source, one without pictures, no style, or two results of one name.
     """
+    if not sources:
+        raise InputError("Expected photos; give folders, pictures, globs in quotes, or a .csv of pairs.")
     pairs: list[Pair] = []
+    styles = [one for style in styles for one in _styles(style)]
     for source in sources:
         if source.lower().endswith(".csv"):
             pairs += _table(Path(source), suffix)
         else:
-            contents = _contents(source)
+            contents = _contents(source, output)
             if not styles:
                 raise InputError("Expected a --style; give it once or more, or a table of pairs.")
             pairs += [
@@ -51,7 +54,18 @@ def style_name(style: str) -> str:
     return Path(style).name.split(":")[-1] if ":" in Path(style).name else Path(style).stem
 
 
-def _contents(source: str) -> list[tuple[Path, Path]]:
+def _styles(style: str) -> list[str]:
+    """The style itself, or the paintings in a folder."""
+    folder = Path(style)
+    if not folder.is_dir():
+        return [style]
+    found = [str(path) for path in sorted(folder.iterdir()) if _is_picture(path)]
+    if not found:
+        raise InputError(f"There are no paintings in {folder}; give a folder of them, a painting, or a painter.")
+    return found
+
+
+def _contents(source: str, output: Path) -> list[tuple[Path, Path]]:
     """(picture, its path below the source) of a folder, a file or a glob, in order."""
     root = Path(source)
     if root.is_file():
@@ -61,13 +75,16 @@ def _contents(source: str) -> list[tuple[Path, Path]]:
     else:
         named = map(Path, sorted(glob.glob(source, recursive=True)))  # noqa: PTH207
         found = [(path, Path(path.name)) for path in named if _is_picture(path)]
+    results = output.resolve()
+    if results != root.resolve():
+        found = [pair for pair in found if results not in pair[0].resolve().parents]
     if not found:
         raise InputError(f"There are no pictures in {source}; give a folder, a file, a glob in quotes, or a .csv.")
     return found
 
 
 def _is_picture(path: Path) -> bool:
-    return path.is_file() and path.suffix.lower() in _SUFFIXES and not path.name.startswith(".")
+    return path.is_file() and named_as_picture(path) and not path.name.startswith(".")
 
 
 def _table(path: Path, suffix: str) -> list[Pair]:

@@ -6,9 +6,10 @@ import errno
 import hashlib
 import json
 import multiprocessing
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from multiprocessing.synchronize import Event
 from pathlib import Path
 from typing import Any
@@ -16,10 +17,12 @@ from typing import Any
 from impasto.batch.ledger import Job, Ledger
 from impasto.batch.plan import Pair
 from impasto.errors import ImpastoError, InputError, OutputError
+from impasto.media.files import make_folder
 from impasto.media.image import Picture
 from impasto.weights.files import sha256
 
 _POLL_SECONDS = 0.2
+_LONGEST_NAME = 255 - len(".unfinished")
 
 Paint = Callable[[str], Picture]
 Open = Callable[[str], Paint]
@@ -30,38 +33,58 @@ class Batch:
     """What all pictures of a batch have in common.
 
     `opener` makes, from a style, what paints a photo in it; it is a function at module level with settings bound by
-    `functools.partial`, so that it can be sent to other processes. `settings` says what the result depends on besides
-    photo and style.
+    `functools.partial`, so that it can be sent to other processes. `settings` says, for a style, what the result
+    depends on besides photo and style. `skipped` counts what was done before.
     """
 
     folder: Path
     opener: Open
-    settings: Mapping[str, Any]
+    settings: Callable[[str], Mapping[str, Any]]
     quality: int | None = None
     force: bool = False
-    jobs: list[Job] = field(default_factory=list)
+    jobs: tuple[Job, ...] = ()
+    skipped: int = 0
 
-    def enter(self, pairs: Sequence[Pair]) -> None:
-        """Enter the pairs into the ledger.
+    def entered(self, pairs: Sequence[Pair]) -> Batch:
+        """This batch with the pairs as its jobs, in the ledger.
 
         Raises:
-            OutputError: a result would replace a file that no batch has made.
+            OutputError: a result would replace a file that no batch has made, or an input, or has too long a name.
         """
-        hashes: dict[str, str] = {}
+        jobs, hashes, settings = [], dict[str, str](), dict[str, Mapping[str, Any]]()
         for pair in pairs:
-            output = str(self.folder / pair.output)
             inputs = [_hash(name, hashes) for name in (str(pair.content), *pair.styles)]
-            told = json.dumps([inputs, dict(self.settings)], sort_keys=True, default=str)
-            key = hashlib.sha256(f"{output} {told}".encode()).hexdigest()
-            self.jobs.append(Job(output, key, str(pair.content), "\n".join(pair.styles)))
+            for style in pair.styles:
+                if style not in settings:
+                    settings[style] = self.settings(style)
+            told = json.dumps([inputs, [settings[style] for style in pair.styles]], sort_keys=True, default=str)
+            key = hashlib.sha256(f"{pair.output} {told}".encode()).hexdigest()
+            styles = [str(Path(style).absolute()) if Path(style).is_file() else style for style in pair.styles]
+            jobs.append(Job(str(pair.output), key, str(pair.content.absolute()), "\n".join(styles)))
+        self._check(pairs)
         ledger = Ledger(self.folder)
-        foreign = [job.output for job in self.jobs if Path(job.output).exists() and not ledger.knows(job.output)]
+        foreign = [one.output for one in jobs if (self.folder / one.output).exists() and not ledger.knows(one.output)]
         if foreign and not self.force:
             raise OutputError(
-                f"{foreign[0]} exists and is no result of a batch; choose another folder, or use --force."
+                f"{self.folder / foreign[0]} exists and is no result of a batch; choose another folder, or use --force."
             )
-        ledger.enter(self.jobs)
+        skipped = ledger.enter(jobs)
         ledger.close()
+        return replace(self, jobs=tuple(jobs), skipped=skipped)
+
+    def _check(self, pairs: Sequence[Pair]) -> None:
+        """That names can be written, and no result is an input."""
+        for pair in pairs:
+            for name in (pair.output.name, pair.output.name + ".json"):
+                if len(os.fsencode(name)) > _LONGEST_NAME:
+                    raise OutputError(f"The name {name[:40]}... is too long; rename the photo or the style.")
+        inputs = {Path(name).resolve() for pair in pairs for name in (str(pair.content), *pair.styles)}
+        covered = next((pair for pair in pairs if (self.folder / pair.output).resolve() in inputs), None)
+        if covered:
+            raise OutputError(
+                f"{self.folder / covered.output} is one of the inputs, and no input is ever replaced; choose another "
+                "folder for the results."
+            )
 
     def run(self, workers: int, threads: int) -> Iterator[dict[str, tuple[str, str | None]]]:
         """Paint in `workers` processes, yielding {output: (state, error)} now and then; leaving ends them politely.
@@ -71,22 +94,28 @@ class Batch:
         """
         context = multiprocessing.get_context("spawn")
         stop = context.Event()
-        ledger, outputs = Ledger(self.folder), [job.output for job in self.jobs]
         processes = [context.Process(target=_work, args=(self, threads, stop), daemon=True) for _ in range(workers)]
         for process in processes:
             process.start()
         try:
             while any(process.is_alive() for process in processes):
                 time.sleep(_POLL_SECONDS)
-                yield ledger.states(outputs)
-            yield ledger.states(outputs)
+                yield self.states()
+            yield self.states()
         finally:
             stop.set()
             for process in processes:
                 process.join()
-            ledger.close()
         if any(process.exitcode == errno.ENOSPC for process in processes):
             raise OutputError(f"{self.folder} cannot be written to any more; make room and run the same command again.")
+
+    def states(self) -> dict[str, tuple[str, str | None]]:
+        """{output: (state, error)} of its pictures, as far as no other batch has taken them over."""
+        ledger = Ledger(self.folder)
+        try:
+            return ledger.states(self.jobs)
+        finally:
+            ledger.close()
 
 
 def _work(batch: Batch, threads: int, stop: Event) -> None:
@@ -96,7 +125,8 @@ def _work(batch: Batch, threads: int, stop: Event) -> None:
 
     import torch
 
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in (signal.SIGINT, getattr(signal, "SIGHUP", signal.SIGINT)):
+        signal.signal(number, signal.SIG_IGN)
     torch.set_num_threads(threads)
     try:
         _paint_all(batch, stop)
@@ -105,14 +135,17 @@ def _work(batch: Batch, threads: int, stop: Event) -> None:
 
 
 def _paint_all(batch: Batch, stop: Event) -> None:
-    """Claim, paint, write, enter; until nothing waits."""
+    """Claim, paint, write, enter; until nothing waits, and nothing is being done that could come back."""
     parent = multiprocessing.parent_process()
     ledger, keys = Ledger(batch.folder), {job.key for job in batch.jobs}
     painters: dict[str, Paint] = {}
     while not stop.is_set() and (parent is None or parent.is_alive()):
         job = ledger.claim(keys)
         if job is None:
-            break
+            if not ledger.busy(keys):
+                break
+            time.sleep(_POLL_SECONDS)
+            continue
         try:
             _paint(batch, job, painters)
         except OutputError:
@@ -128,13 +161,14 @@ def _paint_all(batch: Batch, stop: Event) -> None:
 
 
 def _paint(batch: Batch, job: Job, painters: dict[str, Paint]) -> None:
-    from impasto.media.writing import write
+    from impasto.recipes.output import Output
 
     if job.style not in painters:
         painters[job.style] = batch.opener(job.style)
     picture = painters[job.style](job.content)
-    Path(job.output).parent.mkdir(parents=True, exist_ok=True)
-    write(picture, job.output, quality=batch.quality, force=True)
+    path = batch.folder / job.output
+    make_folder(path.parent)
+    Output(path, batch.quality).write(picture)
 
 
 def _hash(name: str, hashes: dict[str, str]) -> str:

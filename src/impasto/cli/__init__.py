@@ -14,6 +14,7 @@ from impasto.cli.batch import batch
 from impasto.cli.doctor import doctor
 from impasto.cli.evaluate import evaluate
 from impasto.cli.export import export
+from impasto.cli.interrupt import raise_on_interrupt
 from impasto.cli.models import models
 from impasto.cli.paint import paint
 from impasto.cli.reproduce import reproduce
@@ -57,6 +58,7 @@ app.command(doctor)
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command; our own errors become one line and status 2, a bug keeps its traceback."""
+    raise_on_interrupt()
     try:
         app(arguments, exit_on_error=False, print_error=False)
     except ImpastoError as error:
@@ -68,7 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)
     except KeyboardInterrupt:
-        print("impasto: stopped before anything was painted.", file=sys.stderr)
+        print("impasto: stopped; what was not done before is not there.", file=sys.stderr)
         sys.exit(130)
 
 

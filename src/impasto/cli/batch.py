@@ -5,12 +5,15 @@ from __future__ import annotations
 import sys
 import time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Group, Parameter
 
 from impasto.cli.options import LOOK, RecipeOptions, explicit
 from impasto.errors import SettingsError
+
+if TYPE_CHECKING:
+    from impasto.batch.work import Batch
 
 _FILES = Group("Files", sort_key=1)
 _WORK = Group("Work", sort_key=3)
@@ -26,7 +29,7 @@ def batch(
     max_pixels: Annotated[int, Parameter(group=_FILES)] = 250_000_000,
     workers: Annotated[int | None, Parameter(group=_WORK)] = None,
     engine: Annotated[str | None, Parameter(group=LOOK)] = None,
-    preset: Annotated[str, Parameter(group=LOOK)] = "balanced",
+    preset: Annotated[str | None, Parameter(group=LOOK)] = None,
     recipe: Annotated[RecipeOptions | None, Parameter(name="*")] = None,  # type: ignore[valid-type]
 ) -> None:
     """Paint every photo in every style, by one pass of the instant network.
@@ -43,33 +46,33 @@ def batch(
     Args:
         photos: Folders, pictures, globs in quotes, or tables (.csv) with the columns content and style, maybe output.
         output: The folder for results.
-        style: A painting, a saved style, or a trained painter; repeat it for more.
+        style: A painting, a folder of them, a saved style, or a trained painter; repeat it for more.
         format: Suffix of the results: png, jpg, webp, tif, avif.
         quality: 1 to 100, for JPEG, WebP and AVIF.
         force: Also replace files that no batch has made.
         max_pixels: Largest picture to read.
         workers: Processes that paint at once; as many as there are cores by default.
         engine: instant (the default), optimize, or a model file.
-        preset: Preset for --engine optimize.
+        preset: Preset for --engine optimize; balanced by default.
     """
     from impasto.batch.opener import prepare_batch
     from impasto.batch.plan import plan
     from impasto.cli.interrupt import stop_between_steps
     from impasto.cli.progress import progress_line
     from impasto.device import cores
-    from impasto.media.writing import check_target
+    from impasto.media.writing import check_format
 
     suffix = f".{format.lower().lstrip('.')}"
     if output.is_file():
         raise SettingsError(f"{output} is a file; give a folder for the results.")
-    kind = check_target(Path(f"result{suffix}"), quality=quality, force=True)
-    pairs = plan(photos, style or [], suffix)
+    kind = check_format(Path(f"result{suffix}"), quality=quality)
+    pairs = plan(photos, style or [], suffix, output)
     count = min(cores() if workers is None else workers, len(pairs))
     if count < 1:
         raise SettingsError(f"Expected 1 worker or more; got {workers}.")
     how: dict[str, Any] = {"kind": kind, "quality": quality, "force": force, "max_pixels": max_pixels}
     job = prepare_batch(output, pairs, engine=engine, preset=preset, changes=explicit(recipe), **how)
-    began, states = time.monotonic(), {}
+    began = time.monotonic()
     with stop_between_steps() as interrupt, progress_line() as progress:
         task = progress.add_task(output.name, total=len(pairs), note="")
         for states in job.run(count, max(1, cores() // count)):
@@ -77,7 +80,7 @@ def batch(
             progress.update(task, completed=len(ended), note=f"{len(ended)} of {len(pairs)}")
             if interrupt.requested:
                 break
-    complete = _report(output, states, time.monotonic() - began)
+    complete = _report(job, time.monotonic() - began)
     if interrupt.requested:
         print("Stopped. The same command goes on.", file=sys.stderr)
         sys.exit(130)
@@ -85,11 +88,19 @@ def batch(
         sys.exit(1)
 
 
-def _report(output: Path, states: dict[str, tuple[str, str | None]], seconds: float) -> bool:
-    """Say what was done and what failed; whether all was done."""
+def _report(job: Batch, seconds: float) -> bool:
+    """Say what was painted, skipped and left, and what failed; whether all is there."""
+    states = job.states()
     failed = {name: error for name, (state, error) in states.items() if state == "failed"}
     done = sum(state == "done" for state, _ in states.values())
     for name, error in failed.items():
-        print(f"{name}: {error}", file=sys.stderr)
-    print(f"{done} of {len(states)} pictures in {output}, {len(failed)} failed  {seconds:.1f} s")
-    return done == len(states)
+        print(f"{job.folder / name}: {error}", file=sys.stderr)
+    counts = {
+        "painted": done - job.skipped,
+        "already there": job.skipped,
+        "failed": len(failed),
+        "left": len(job.jobs) - done - len(failed),
+    }
+    told = ", ".join(f"{count} {what}" for what, count in counts.items() if count or what == "painted")
+    print(f"{job.folder}: {told}, of {len(job.jobs)} pictures  {seconds:.1f} s")
+    return done == len(job.jobs)

@@ -1,35 +1,87 @@
-"""Ctrl-C that lets the step in hand finish; a second one does not wait."""
+"""Ctrl-C that lets the step in hand finish; a second one does not wait; while files are written, none is heard."""
 
 from __future__ import annotations
 
+import os
 import signal
+import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
 
+_SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+_HANGUP = getattr(signal, "SIGHUP", None)
+_AGAIN_SECONDS = 0.05
+
 
 @dataclass
 class Interrupt:
-    """Whether the user has asked to stop."""
+    """Whether the user has asked to stop; `writing`: nothing may be cut short now."""
 
     requested: bool = False
+    writing: bool = False
 
 
 @contextmanager
-def stop_between_steps() -> Iterator[Interrupt]:
-    """Turn the first SIGINT or SIGTERM inside the block into a request, the second into `KeyboardInterrupt`."""
+def stop_between_steps(ends_with: str = "this step") -> Iterator[Interrupt]:
+    """Turn the first interrupt inside the block into a request, and say so; the second into `KeyboardInterrupt`.
+
+    SIGINT, SIGTERM and SIGHUP (the terminal is closed) count alike.
+    """
     interrupt = Interrupt()
 
     def handle(number: int, frame: FrameType | None) -> None:
-        if interrupt.requested:
-            raise KeyboardInterrupt
-        interrupt.requested = True
+        if number == _HANGUP:
+            _mute()
+        if interrupt.writing:
+            _tell("The picture is being written; one moment.")
+        elif interrupt.requested:
+            _raise_where_it_is_heard(number, frame)
+        else:
+            interrupt.requested = True
+            _tell(f"Stopping after {ends_with}; press Ctrl-C again not to wait for it.")
 
-    signals = (signal.SIGINT, signal.SIGTERM)
-    before = [signal.signal(number, handle) for number in signals]
+    heard = [number for number in _SIGNALS if number != _HANGUP or signal.getsignal(number) != signal.SIG_IGN]
+    before = [signal.signal(number, handle) for number in heard]
     try:
         yield interrupt
     finally:
-        for number, handler in zip(signals, before):
+        for number, handler in zip(heard, before):
             signal.signal(number, handler)
+
+
+def raise_on_interrupt() -> None:
+    """Let Ctrl-C and its like raise `KeyboardInterrupt` in this process, wherever they come."""
+    if threading.current_thread() is not threading.main_thread():
+        return
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        if number == _HANGUP:
+            _mute()
+        _raise_where_it_is_heard(number, frame)
+
+    for number in _SIGNALS:
+        if signal.getsignal(number) in (signal.default_int_handler, signal.SIG_DFL):
+            signal.signal(number, handle)
+
+
+def _raise_where_it_is_heard(number: int, frame: FrameType | None) -> None:
+    """`KeyboardInterrupt`; in the midst of pyvips, whose callbacks swallow it, the same signal a little later."""
+    if frame is None or "pyvips" not in frame.f_code.co_filename:
+        raise KeyboardInterrupt
+    timer = threading.Timer(_AGAIN_SECONDS, os.kill, (os.getpid(), number))
+    timer.daemon = True
+    timer.start()
+
+
+def _tell(message: str) -> None:
+    os.write(2, f"\n{message}\n".encode())
+
+
+def _mute() -> None:
+    """The terminal is gone: what is said from now on goes nowhere, rather than ending the work."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        os.dup2(nowhere, stream.fileno())

@@ -12,7 +12,7 @@ from impasto.recipes.recipe import Recipe
 
 LOOK = Group("Look", sort_key=2)
 _GROUPS = {
-    LOOK: ("size", "strength", "color", "style_scale"),
+    LOOK: ("size", "strength", "color", "style_scale", "seed"),
     Group("What is seen", sort_key=4): ("encoder", "pooling"),
     Group("What is judged", sort_key=5): (
         "style_loss", "style_layers", "style_weight", "content_loss", "content_layers", "content_weight",
@@ -22,7 +22,7 @@ _GROUPS = {
         "start", "detail", "steps", "jitter", "pyramid", "optimizer", "learning_rate", "decay", "averaging", "clip",
         "patience", "tolerance",
     ),
-    Group("Where it runs", sort_key=7): ("device", "precision", "seed"),
+    Group("Where it runs", sort_key=7): ("device", "precision"),
 }  # fmt: skip
 
 

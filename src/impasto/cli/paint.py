@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Group, Parameter
 from pydantic import BaseModel
@@ -14,20 +15,21 @@ from pydantic import BaseModel
 from impasto.cli.interrupt import stop_between_steps
 from impasto.cli.options import LOOK, RecipeOptions, explicit, parse_blend
 from impasto.cli.progress import progress_line
+from impasto.cli.streams import is_stdout
 from impasto.errors import SettingsError
 from impasto.recipes.engines import choose, look_of, manner_of
 from impasto.recipes.recipe import read_settings
 
 if TYPE_CHECKING:
     from impasto.engine.optimize import Step
-    from impasto.media.image import Picture
     from impasto.recipes.job import Job
+    from impasto.recipes.output import Output
+    from impasto.recipes.quick import Manner
+    from impasto.recipes.recipe import Recipe
     from impasto.search.strength import Paint
 
 _FILES = Group("Files", sort_key=1)
 _WORK = Group("Work", sort_key=3)
-_PREVIEW_SECONDS = 2.0
-_CHECKPOINT_SECONDS = 30.0
 
 
 def paint(
@@ -37,7 +39,8 @@ def paint(
     output: Annotated[Path, Parameter(name=["--output", "-o"], group=_FILES)],
     force: Annotated[bool, Parameter(group=_FILES, negative="")] = False,
     quality: Annotated[int | None, Parameter(group=_FILES)] = None,
-    depth: Annotated[int | None, Parameter(group=_FILES)] = None,
+    depth: Annotated[Literal[8, 16] | None, Parameter(group=_FILES)] = None,
+    dpi: Annotated[float | None, Parameter(group=_FILES)] = None,
     json: Annotated[Path | None, Parameter(group=_FILES)] = None,
     max_pixels: Annotated[int, Parameter(group=_FILES)] = 250_000_000,
     weights: Annotated[Path | None, Parameter(group=_FILES)] = None,
@@ -46,6 +49,7 @@ def paint(
     blend: Annotated[str | None, Parameter(group=LOOK)] = None,
     preview: Annotated[Path | None, Parameter(group=_WORK)] = None,
     resume: Annotated[bool, Parameter(group=_WORK, negative="")] = False,
+    estimate: Annotated[bool, Parameter(group=_WORK, negative="")] = False,
     recipe: Annotated[RecipeOptions | None, Parameter(name="*")] = None,  # type: ignore[valid-type]
 ) -> None:
     """Paint a photo in the manner of one or several paintings.
@@ -60,14 +64,17 @@ def paint(
     - `impasto paint photo.jpg looks:swirls -o swirls.jpg`
     - `impasto paint photo.jpg a.jpg b.jpg --blend 2:1 --preset best --size 1600 --strength 0.7 -o out.tif`
     - `impasto paint photo.jpg starry.jpg --color content --style-scale 2 -o out.webp`
+    - `impasto paint photo.jpg starry.jpg --size 4096 --estimate -o out.png`
+    - `cat photo.jpg | impasto paint - starry.jpg -o - > out.png`
 
     Args:
-        photo: The photo to paint.
+        photo: The photo to paint; - reads it from standard input.
         styles: The paintings whose manner it takes; or a trained painter: a file, or a name like looks:swirls.
-        output: The picture to write: .png .jpg .webp .tif .avif .heic .bmp .gif.
-        force: Replace a file that exists.
+        output: The picture to write: .png .jpg .webp .tif .avif .heic .bmp .gif; - writes a PNG to standard output.
+        force: Replace files that exist, but never an input.
         quality: 1 to 100, for JPEG, WebP, AVIF and HEIC.
         depth: Bits per channel, 8 or 16 (PNG and TIFF); as the photo has it by default.
+        dpi: Pixels per inch in print, for the file to say.
         json: Also write the record of the picture's making to this file.
         max_pixels: Largest picture to read; a guard against decompression bombs.
         weights: A file of weights for the encoder: .safetensors, or .pth without code.
@@ -76,43 +83,34 @@ def paint(
         blend: Weights of several styles, like 2:1; equal by default.
         preview: A picture file to refresh while painting.
         resume: Go on with a painting that was interrupted.
+        estimate: Only say how large the picture will be, and about what time and memory it takes.
     """
-    from impasto.media.files import check_writable
-    from impasto.media.writing import check_target
+    from impasto.cli.streams import from_stdin, to_stdout
+    from impasto.recipes.output import Output
 
     choice = choose(engine, styles)
-    kind = check_target(output, quality=quality, depth=depth, force=force or resume)
-    if preview is not None:
-        check_target(preview, force=True)
-    if json is not None:
-        check_writable(json, force=force or resume)
-    how: dict[str, object] = {"format": kind, "quality": quality, "depth": depth}
-    if choice.model:
-        given = {"--preset": preset, "--weights": weights, "--preview": preview, "--resume": resume or None}
-        _refuse([name for name, value in given.items() if value is not None])
-        began = time.monotonic()
+    with from_stdin(photo) as photo, to_stdout(output) as path:
+        target = Output(path, quality, depth, dpi, json)
+        inputs = [photo, *styles, weights, engine, preset]
+        target.check(inputs, force=force or resume, besides=[preview])
+        if preview is not None:
+            Output(preview).check(force=force or resume)
         changes, automatic = _strength(recipe)
-        manner = manner_of(choice, look_of(changes), parse_blend(blend), max_pixels)
+        job: OnePass | Slow
+        if choice.model:
+            given = {"--preset": preset, "--weights": weights, "--preview": preview, "--resume": resume or None}
+            _refuse([name for name, value in given.items() if value is not None])
+            manner = manner_of(choice, look_of(changes), parse_blend(blend), max_pixels)
+            job = OnePass(photo, manner, target, max_pixels)
+        else:
+            settings = read_settings(preset or "balanced", **changes)
+            job = Slow(photo, choice.paintings, settings, parse_blend(blend), weights, max_pixels, target, preview)
         if automatic:
-            from impasto.search.strength import in_one_pass
-
-            strength = _chosen(photo, in_one_pass(photo, manner), max_pixels)
-            manner = replace(manner, look=manner.look.model_copy(update={"strength": strength}))
-        _write(manner.paint(photo, max_pixels=max_pixels, output=how), output, json, how)
-        print(f"{output}  {time.monotonic() - began:.1f} s")
-        return
-
-    from impasto.recipes.job import prepare
-
-    changes, automatic = _strength(recipe)
-    settings = read_settings(preset or "balanced", **changes)
-    if automatic:
-        from impasto.search.strength import by_optimisation
-
-        drafted = by_optimisation(photo, choice.paintings, parse_blend(blend), settings)
-        settings = settings.model_copy(update={"strength": _chosen(photo, drafted, max_pixels)})
-    job = prepare(photo, choice.paintings, settings, blend=parse_blend(blend), weights=weights, max_pixels=max_pixels)
-    _Session(job.writing(how), output, preview, json).run(resume=resume)
+            job = job.of_strength(_chosen(photo, job.drafted(), max_pixels))
+        if estimate:
+            print(job.estimated())
+        else:
+            job.run(resume=resume)
 
 
 def _strength(recipe: BaseModel | None) -> tuple[dict[str, Any], bool]:
@@ -139,67 +137,117 @@ def _refuse(flags: list[str]) -> None:
         raise SettingsError(f"{', '.join(flags)} steers painting by optimisation; leave it out in one pass.")
 
 
-def _write(picture: Picture, output: Path, json: Path | None, how: dict[str, Any]) -> None:
-    """Write a picture, and its record beside it where asked for or where the format cannot carry it."""
-    from impasto.media.files import replacing
-    from impasto.media.writing import WITHOUT_METADATA, write
-    from impasto.provenance import Record
+@dataclass(frozen=True)
+class OnePass:
+    """A painting by a network."""
 
-    write(picture, output, quality=how["quality"], depth=how["depth"], force=True)
-    beside = output.with_name(output.name + ".json")
-    for path in {json, beside if how["format"] in WITHOUT_METADATA else None} - {None}:
-        assert path is not None
-        with replacing(path) as temporary:
-            temporary.write_text(Record.from_xmp(picture.metadata).model_dump_json(indent=2) + "\n")
+    photo: Path
+    manner: Manner
+    output: Output
+    max_pixels: int
+
+    def drafted(self) -> Paint:
+        """Drafts of any strength."""
+        from impasto.search.strength import in_one_pass
+
+        return in_one_pass(self.photo, self.manner, self.max_pixels)
+
+    def of_strength(self, strength: float) -> OnePass:
+        """The same of another strength."""
+        look = self.manner.look.model_copy(update={"strength": strength})
+        return replace(self, manner=replace(self.manner, look=look))
+
+    def estimated(self) -> str:
+        """What it takes, in words."""
+        return str(self.manner.estimate(self.photo, self.max_pixels))
+
+    def run(self, *, resume: bool) -> None:
+        """Paint and write."""
+        began = time.monotonic()
+        picture = self.manner.paint(self.photo, max_pixels=self.max_pixels, output=self.output.told())
+        self.output.write(picture)
+        _say_done(self.output, picture.size, began)
 
 
-@dataclass
-class _Session:
-    """One painting from the first step to the file."""
+@dataclass(frozen=True)
+class Slow:
+    """A painting by optimisation, from the first step to the file."""
 
-    job: Job
-    output: Path
+    photo: Path
+    styles: Sequence[Path]
+    recipe: Recipe
+    blend: list[float] | None
+    weights: Path | None
+    max_pixels: int
+    output: Output
     preview: Path | None
-    json: Path | None
+
+    def drafted(self) -> Paint:
+        """Drafts of any strength."""
+        from impasto.search.strength import by_optimisation
+
+        return by_optimisation(self.photo, self.styles, self.blend, self.recipe, self.max_pixels)
+
+    def of_strength(self, strength: float) -> Slow:
+        """The same of another strength."""
+        return replace(self, recipe=self.recipe.model_copy(update={"strength": strength}))
+
+    def estimated(self) -> str:
+        """What it takes, in words."""
+        return str(self._job(resume=False).estimate())
+
+    def _job(self, *, resume: bool) -> Job:
+        from impasto.recipes.checkpoint import checkpoint_path, saved_size
+        from impasto.recipes.job import prepare
+
+        recipe = self.recipe
+        if resume and recipe.size == "max":
+            recipe = recipe.model_copy(update={"size": saved_size(checkpoint_path(self.output.path))})
+        job = prepare(
+            self.photo, self.styles, recipe, blend=self.blend, weights=self.weights, max_pixels=self.max_pixels
+        )
+        return job.writing(self.output.told())
 
     def run(self, *, resume: bool) -> None:
         """Paint, showing how it goes; write the picture, also when interrupted."""
-        from impasto.recipes.checkpoint import checkpoint_path, load_checkpoint, save_checkpoint
+        from impasto.cli.keeping import Keeper
+        from impasto.recipes.checkpoint import checkpoint_path, load_checkpoint
 
-        unfinished = checkpoint_path(self.output)
-        state = load_checkpoint(unfinished, self.job.record) if resume else None
-        step, saved, began = None, time.monotonic(), time.monotonic()
+        job, unfinished = self._job(resume=resume), checkpoint_path(self.output.path)
+        state = load_checkpoint(unfinished, job.record) if resume else None
+        step, began = None, time.monotonic()
         with stop_between_steps() as interrupt, progress_line() as progress:
-            task = progress.add_task(self.output.name, total=1.0, note="")
-            for step in self.job.painter.paint(state):
-                progress.update(task, completed=step.done, note=_note(step))
-                self._show(step)
-                if time.monotonic() - saved > _CHECKPOINT_SECONDS:
-                    save_checkpoint(unfinished, step.state(), self.job.record)
-                    saved = time.monotonic()
-                if interrupt.requested:
-                    save_checkpoint(unfinished, step.state(), self.job.record)
-                    break
-        _write(self.job.finish(step), self.output, self.json, self.job.record.output)
-        if step is not None and interrupt.requested:
+            task = progress.add_task(self.output.path.name, total=1.0, note="")
+            keeper = Keeper(job, unfinished, self.preview)
+            try:
+                for step in job.painter.paint(state):
+                    progress.update(task, completed=step.done, note=_note(step))
+                    keeper.see(step)
+                    if interrupt.requested:
+                        break
+            except KeyboardInterrupt:
+                interrupt.requested = True
+            if step is None and interrupt.requested:
+                raise KeyboardInterrupt
+            interrupt.writing = True
+            stopped = step is not None and step.done < 1 and interrupt.requested
+            if stopped:
+                keeper.keep(step)
+            keeper.write(step, self.output)
+        if stopped and step is not None:
             print(
-                f"Stopped at {step.done:.0%}; {self.output} holds the picture so far. "
+                f"Stopped at {step.done:.0%}; {self.output.path} holds the picture so far. "
                 "The same command with --resume goes on.",
                 file=sys.stderr,
             )
             sys.exit(130)
         unfinished.unlink(missing_ok=True)
-        height, width = self.job.painter.finish(step).size
-        print(f"{self.output}  {width}x{height}  {time.monotonic() - began:.1f} s")
+        _say_done(self.output, job.painter.size(), began)
 
-    def _show(self, step: Step) -> None:
-        if self.preview is None:
-            return
-        age = time.time() - self.preview.stat().st_mtime if self.preview.exists() else _PREVIEW_SECONDS
-        if age >= _PREVIEW_SECONDS or step.done == 1:
-            from impasto.media.writing import write
 
-            write(self.job.painter.finish(step), self.preview, force=True)
+def _say_done(output: Output, size: tuple[int, int], began: float) -> None:
+    where = sys.stderr if is_stdout(output.path) else sys.stdout
+    print(f"{output.path}  {size[1]}x{size[0]}  {time.monotonic() - began:.1f} s", file=where)
 
 
 def _note(step: Step) -> str:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import glob
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
 from impasto.cli.progress import progress_line
 from impasto.errors import RecordError
+from impasto.media.formats import named_as_picture
 
 if TYPE_CHECKING:
     from impasto.media.image import Picture
@@ -24,11 +27,12 @@ def reproduce(
     inputs: Annotated[list[Path] | None, Parameter(name=["--inputs", "-i"], negative="")] = None,
     weights: Path | None = None,
     output: Annotated[Path | None, Parameter(name=["--output", "-o"])] = None,
+    force: Annotated[bool, Parameter(negative="")] = False,
 ) -> None:
     """Make a picture again from the record inside it, and say how far the two are apart.
 
     The photo and the paintings are found by their names and SHA-256: in this folder, in the picture's, and in those
-    given. Status 0: the same picture; 1: another.
+    given. It is painted in the precision that it was painted in. Status 0: the same picture; 1: another.
 
     Examples:
 
@@ -36,32 +40,42 @@ def reproduce(
     - `impasto reproduce out.png --inputs ~/photos --inputs ~/paintings`
 
     Args:
-        picture: A picture painted by impasto, or the JSON beside it where its format cannot carry the record.
+        picture: A picture painted by impasto, or the JSON of its record beside it.
         inputs: Folders with the photo and the paintings.
         weights: The encoder's weights, if they were given when it was painted.
         output: Keep the new picture here.
+        force: Replace it if it exists.
     """
-    from impasto.media.writing import check_target, write
+    from impasto.recipes.output import Output
 
-    if output is not None:
-        check_target(output, force=False)
     target, record = _record_of(picture)
     folders = [Path(), target.parent, *(inputs or [])]
     photo, *styles = (_find(source, folders) for source in (record.content, *record.styles))
+    kept = None
+    if output is not None:
+        quality, depth, dpi = (record.output.get(name) for name in ("quality", "depth", "dpi"))
+        kept = Output(output, quality, depth, dpi)
+        kept.check([picture, target, photo, *styles, weights], force=force)
     if record.method == "optimize":
         again = _optimized(record, photo, styles, weights)
     else:
         again = _in_one_pass(record, photo, styles, folders)
-    if output is not None:
-        write(again, output, quality=record.output.get("quality"), depth=record.output.get("depth"))
+    again = replace(again, metadata=record.to_xmp())
+    if kept is not None:
+        kept.write(again)
     sys.exit(_compare(target, again, record))
+
+
+def _settings(record: Record) -> dict[str, Any]:
+    """Those of the record, in the precision that it was painted in."""
+    return {**record.recipe, "precision": record.versions.get("precision", record.recipe.get("precision", "auto"))}
 
 
 def _optimized(record: Record, photo: Path, styles: list[Path], weights: Path | None) -> Picture:
     from impasto.recipes.job import prepare
     from impasto.recipes.recipe import preset
 
-    recipe = preset("balanced", **record.recipe)
+    recipe = preset("balanced", **_settings(record))
     job = prepare(photo, styles, recipe, blend=record.blend, weights=weights).writing(record.output)
     _check_same(record, job.record)
     step = None
@@ -81,7 +95,7 @@ def _in_one_pass(record: Record, photo: Path, styles: list[Path], folders: list[
     from impasto.recipes.recipe import Look
 
     assert record.model is not None
-    look = Look.model_validate(record.recipe)
+    look = Look.model_validate(_settings(record))
     model = open_model(model_of(record.model) or str(_find(record.model, folders)), look)
     manner = prepare_manner(model, look, styles, names=record.names, blend=record.blend)
     again = manner.paint(photo, output=record.output)
@@ -92,8 +106,8 @@ def _in_one_pass(record: Record, photo: Path, styles: list[Path], folders: list[
 def _check_same(before: Record, now: Record) -> None:
     """Say which versions differ, and refuse other weights."""
     for name, value in now.versions.items():
-        if before.versions.get(name) != value:
-            print(f"Painted with {name} {before.versions.get(name)}, now {value}: small differences may come of it.")
+        if before.versions.get(name, value) != value:
+            print(f"Painted with {name} {before.versions[name]}, now {value}: small differences may come of it.")
     for old, new in ((before.encoder, now.encoder), (before.model, now.model)):
         if old and new and old.sha256 != new.sha256:
             raise RecordError(f"The picture was painted with other weights ({old.name}); give them by --weights.")
@@ -106,7 +120,8 @@ def _compare(target: Path, again: Picture, record: Record) -> int:
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / target.name
-        write(again, path, quality=record.output.get("quality"), depth=record.output.get("depth"))
+        quality, depth, dpi = (record.output.get(name) for name in ("quality", "depth", "dpi"))
+        write(again, path, quality=quality, depth=depth, dpi=dpi)
         if path.read_bytes() == target.read_bytes():
             print(f"{target} is reproduced byte for byte.")
             return 0
@@ -122,14 +137,35 @@ def _record_of(path: Path) -> tuple[Path, Record]:
     """The picture and its record, which may lie beside it."""
     from impasto.media.image import read
     from impasto.provenance import Record
+    from impasto.recipes.output import record_beside
 
     if path.suffix == ".json" and path.is_file():
-        return path.with_suffix(""), Record.from_json(path.read_text())
-    picture = read(path)
-    beside = path.with_name(path.name + ".json")
+        record = Record.from_json(_text(path))
+        return _picture_of(path, record), record
+    picture, beside = read(path), record_beside(path)
     if picture.metadata is None and beside.is_file():
-        return path, Record.from_json(beside.read_text())
+        return path, Record.from_json(_text(beside))
     return path, Record.from_xmp(picture.metadata)
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise RecordError(f"{path} cannot be read ({error}); give the record that was written.") from error
+
+
+def _picture_of(path: Path, record: Record) -> Path:
+    """The picture that a record in a file of its own belongs to: what it is called after, or one that carries it."""
+    from impasto.media.image import read
+
+    named = path.with_suffix("")
+    if named_as_picture(named) and named.is_file():
+        return named
+    for other in sorted(path.parent.glob(f"{glob.escape(path.stem)}.*")):
+        if named_as_picture(other) and read(other).metadata == record.to_xmp():
+            return other
+    raise RecordError(f"The picture that {path} belongs to is not beside it; give the picture itself.")
 
 
 def _find(source: Source, folders: list[Path]) -> Path:

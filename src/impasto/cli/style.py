@@ -35,16 +35,17 @@ def style(
     """
     from impasto.errors import SettingsError
     from impasto.losses.terms import mix
-    from impasto.media.files import check_writable
+    from impasto.media.files import check_apart, check_writable
+    from impasto.recipes.engines import look_of
     from impasto.recipes.feedforward import FeedForward
     from impasto.recipes.quick import prepare_manner
-    from impasto.recipes.recipe import Look
     from impasto.recipes.style_code import SUFFIX, write_code
 
     if output.suffix != SUFFIX:
         raise SettingsError(f"Expected a name that ends in {SUFFIX} for the style; got {output}.")
     check_writable(output, force=force)
-    look = Look(size=size, style_scale=style_scale)
+    check_apart([output], paintings)
+    look = look_of({"size": size, "style_scale": style_scale})
     manner = prepare_manner(FeedForward.open("instant", look), look, paintings, blend=parse_blend(blend))
     write_code(mix(manner.descriptions(), manner.blend), output, force=force)
     print(output)

@@ -65,7 +65,10 @@ def list_() -> None:
     """List the library; pictures that have moved away are marked."""
     from impasto.library.catalogue import Catalogue
 
-    for entry in Catalogue().entries():
+    catalogue = Catalogue()
+    if not catalogue.entries():
+        print(f"The library {catalogue.path.parent} is empty; add pictures with 'impasto styles add'.")
+    for entry in catalogue.entries():
         facts = "  ".join(value for name in ("source", "licence") if (value := entry.facts[name]))
         gone = "" if entry.here() else "  is not there any more; add it from its new place"
         print(f"{entry.path}  {entry.label if entry.label != entry.path.name else ''}  {facts}{gone}".rstrip())

@@ -87,6 +87,11 @@ def load_model(path: Path) -> tuple[Card, nn.Module]:
         raise WeightsError(f"The weights in {path} do not match its card ({wrong[0]}); fetch or train it again.")
     if not all(bool(value.isfinite().all()) for value in state.values()):
         raise WeightsError(f"The weights in {path} have NaN or infinity; fetch or train it again.")
+    if card.styles and card.kind != "instant" and len(card.styles) != getattr(model, "styles", 1):
+        raise WeightsError(
+            f"The card of {path} names {len(card.styles)} styles, but its weights know {getattr(model, 'styles', 1)}; "
+            "fetch or train it again."
+        )
     model.load_state_dict(state, assign=True)
     return card, model.eval().requires_grad_(False)
 

@@ -10,9 +10,11 @@ from pathlib import Path
 
 import platformdirs
 
-from impasto.collection.card import SUFFIX, Card, read_card
+from impasto.collection.card import SUFFIX, Card, load_model, read_card
 from impasto.errors import InputError, OutputError, UnknownName, WeightsError
 from impasto.media.files import replacing
+
+RESERVED = ("optimize", "none", "auto", "rest", "draft", "balanced", "best", "gatys")
 
 
 def shipped_folder() -> Path:
@@ -27,12 +29,11 @@ def shelf_folder() -> Path:
 
 
 def models() -> dict[str, Path]:
-    """{name: file} of every model; the user's own come before shipped ones of the same name."""
-    found: dict[str, Path] = {}
-    for folder in (shipped_folder(), shelf_folder()):
-        if folder.is_dir():
-            found |= {path.stem: path for path in sorted(folder.glob(f"*{SUFFIX}"))}
-    return found
+    """{name: file} of every model, shipped ones first; none of the user's takes the name of a shipped one."""
+    shipped, own = (
+        {path.stem: path for path in sorted(folder.glob(f"*{SUFFIX}"))} for folder in (shipped_folder(), shelf_folder())
+    )
+    return shipped | {name: path for name, path in own.items() if name not in shipped}
 
 
 def find(name: str) -> Path:
@@ -57,12 +58,17 @@ def add(path: Path, name: str | None = None, *, force: bool = False) -> Card:
 
     Raises:
         WeightsError: it is no model, or damaged.
-        InputError: a name with anything but letters, digits, dots, dashes and underscores.
+        InputError: a name with anything but letters, digits, dots, dashes and underscores, or one that means something.
         OutputError: the name is taken, or the shelf cannot be written to.
     """
     name = name or path.stem
     if not re.fullmatch(r"\w[\w.-]{0,63}", name):
         raise InputError(f"{name!r} cannot be the name of a model; use letters, digits, dots, dashes and underscores.")
+    if name.lower() in {*RESERVED, *(shipped.stem for shipped in shipped_folder().glob(f"*{SUFFIX}"))}:
+        raise InputError(f"{name!r} already means something here; give the model another name with --name.")
+    if path.suffix != SUFFIX:
+        raise InputError(f"{path} is no model; expected a {SUFFIX} file, such as 'impasto train' writes.")
+    load_model(path)
     card = read_card(path)
     folder = shelf_folder()
     try:
@@ -81,7 +87,8 @@ def remove(name: str) -> None:
         UnknownName: there is none of that name.
         InputError: it comes with the package.
     """
-    path = find(name)
-    if path.parent != shelf_folder():
+    path = shelf_folder() / f"{name}{SUFFIX}"
+    if not path.is_file():
+        find(name)
         raise InputError(f"{name} comes with the package and stays; only models that you added can be removed.")
     path.unlink()

@@ -93,6 +93,17 @@ class Encoder(nn.Module):
         """The layers that these weights reach, from the shallowest to the deepest."""
         return self.architecture.layers()
 
+    @property
+    def reach(self) -> int:
+        """How many pixels away, at most, a pixel matters to the deepest layer, in whole steps of that layer."""
+        pixels, step = 0, 1
+        for name in self.layers:
+            if name.startswith("conv"):
+                pixels += step
+            elif name.startswith("pool"):
+                step *= 2
+        return -(-pixels // step) * step
+
     def check(self, layers: Iterable[str]) -> None:
         """Raise `UnknownName` for a layer that this encoder does not have."""
         known = self.layers

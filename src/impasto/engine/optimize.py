@@ -69,13 +69,15 @@ class Step:
     total: float
     done: float
     picture: Tensor
-    state: Callable[[], State]
+    state: Callable[[], State | None]
 
 
 def optimize(
     scales: Sequence[Scale], landscape: Landscape, settings: Descent, resume: State | None = None
 ) -> Iterator[Step]:
     """Paint through `scales`, yielding after every update; breaking off the loop stops the work.
+
+    Where `resume` is a painting that was done, it is yielded as it is.
 
     Raises:
         DivergedError: the loss is no longer a finite number.
@@ -99,6 +101,10 @@ def optimize(
                 )
         before += scale.cost
         taken += scale.steps
+    if resume is not None and (walk.scale, walk.step) == (resume.scale, resume.step):
+        yield Step(
+            len(scales), len(scales), walk.step, scales[-1].steps, {}, walk.best, 1.0, walk.picture(), walk.state
+        )
 
 
 class _Walk:
@@ -112,14 +118,17 @@ class _Walk:
         self.optimizer = OPTIMIZERS[settings.optimizer]()
         self.scale = self.step = self.waited = 0
         self.weight, self.best = 0.0, math.inf
+        self.settled = True
 
     def enter(self, scale: int, image: Tensor) -> None:
         """Begin a new size with `image`, the optimiser's moments carried over."""
+        self.settled = False
         self.scale, self.step, self.weight = scale, 0, 0.0
         self.best, self.waited = math.inf, 0
         self.image = image.contiguous().requires_grad_()
         self.average = torch.zeros_like(self.image, requires_grad=False)
         self.optimizer.enlarge((image.shape[-2], image.shape[-1]))
+        self.settled = True
 
     def restore(self, state: State) -> None:
         """Go back to where `state` was taken."""
@@ -147,6 +156,7 @@ class _Walk:
             gradient = torch.autograd.grad(loss, self.image)[0].contiguous()
             if self.settings.clip:
                 gradient *= min(1.0, self.settings.clip / (float(gradient.norm()) + 1e-12))
+            self.settled = False
             return total, gradient
 
         with torch.no_grad():
@@ -159,6 +169,7 @@ class _Walk:
         self.step += 1
         self.waited = 0 if total < self.best * (1 - self.settings.tolerance) else self.waited + 1
         self.best = min(self.best, total)
+        self.settled = True
         return total, losses
 
     def stuck(self) -> bool:
@@ -169,8 +180,10 @@ class _Walk:
         """The average over the iterates at this size (1, 3, H, W) in [0, 1]."""
         return (self.average / self.weight).clamp_(0, 1)
 
-    def state(self) -> State:
-        """A copy of everything."""
+    def state(self) -> State | None:
+        """A copy of everything; None in the middle of an update, from where nobody could go on."""
+        if not self.settled:
+            return None
         return State(
             self.scale,
             self.step,

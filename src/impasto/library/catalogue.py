@@ -37,9 +37,10 @@ class Entry:
 
     @property
     def label(self) -> str:
-        """Artist, title and year as far as known, or else the file's name."""
-        told = ", ".join(value for name in ("artist", "title", "year") if (value := self.facts[name]))
-        return told or self.path.name
+        """Artist, title and year as far as known; the file's name where the title is not."""
+        artist, title, year = (self.facts[name] for name in ("artist", "title", "year"))
+        named = title or (self.path.stem if artist or year else self.path.name)
+        return ", ".join(value for value in (artist, named, year) if value)
 
     def here(self) -> bool:
         """Whether the picture still lies where it was."""
@@ -96,6 +97,9 @@ class Catalogue:
                 traits = traits_of(read(path, min(SIZE, max(dimensions(path)))).pixels, encoder)
             except PictureError as error:
                 yield path, str(error)
+                continue
+            except OSError as error:
+                yield path, f"{path} cannot be read ({error.strerror}); check the name and its permissions."
                 continue
             values = [facts.get(name, "") for name in FACTS]
             with self._opened(), self._table:

@@ -26,4 +26,5 @@ def grid_regularity(pictures: Tensor) -> Tensor:
 
 def _deviation_of_phases(x: Tensor) -> Tensor:
     whole = x[..., : x.shape[2] // _PERIOD * _PERIOD].unflatten(2, (-1, _PERIOD)).mean((0, 1, 2))
-    return (whole - whole.mean()).abs().mean()
+    deviation: Tensor = (whole - whole.mean()).abs().mean()
+    return deviation

@@ -15,7 +15,7 @@ def fill_transparent(pixels: Tensor, alpha: Tensor) -> Tensor:
     """
     import torch.nn.functional as F
 
-    if min(alpha.shape[-2:]) < 2 or bool((alpha > 0).all()):
+    if max(alpha.shape[-2:]) < 2 or bool((alpha > 0).all()):
         return pixels
     weight = F.avg_pool2d(alpha, 2, ceil_mode=True, count_include_pad=False)
     colour = F.avg_pool2d(pixels * alpha, 2, ceil_mode=True, count_include_pad=False) / weight.clamp_min(1e-6)

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from impasto.errors import SettingsError, UnknownName
-from impasto.media.files import check_writable, replacing
+from impasto.media.files import replacing
+from impasto.media.formats import DEEP, FORMATS, Format
 from impasto.media.image import Depth, Picture
 
 if TYPE_CHECKING:
@@ -18,23 +19,9 @@ if TYPE_CHECKING:
     import pyvips
     from torch import Tensor
 
-_SUFFIXES = {
-    ".jpg": "jpeg",
-    ".jpeg": "jpeg",
-    ".png": "png",
-    ".webp": "webp",
-    ".tif": "tiff",
-    ".tiff": "tiff",
-    ".avif": "avif",
-    ".heic": "heic",
-    ".heif": "heic",
-    ".bmp": "bmp",
-    ".gif": "gif",
-}
 _ROWS = 256
-_DEEP = ("png", "tiff")
+_MILLIMETRES = 25.4
 _QUALITY = {"jpeg": 95, "webp": 92, "avif": 80, "heic": 90}
-WITHOUT_METADATA = ("bmp", "gif")
 
 
 def write(
@@ -43,6 +30,7 @@ def write(
     *,
     quality: int | None = None,
     depth: Depth | None = None,
+    dpi: float | None = None,
     force: bool = False,
 ) -> None:
     """Write a picture in the format that the suffix names, completely or not at all.
@@ -50,6 +38,7 @@ def write(
     Args:
         quality: 1 to 100 for JPEG, WebP, AVIF and HEIC; a high default for each.
         depth: 8 or 16 bits per channel; 16 in PNG and TIFF only. The picture's own where the format can.
+        dpi: pixels per inch in print, which the file then says; the pixels stay as they are.
         force: replace a file that exists.
 
     Raises:
@@ -57,30 +46,32 @@ def write(
         SettingsError: an unknown suffix, or a quality or depth that the format does not have.
     """
     path = Path(path)
-    kind = check_target(path, quality=quality, depth=depth, force=force)
-    bits: Depth = depth or (picture.depth if kind in _DEEP else 8)
+    kind = check_format(path, quality=quality, depth=depth)
+    bits: Depth = depth or (picture.depth if kind in DEEP else 8)
     image = _from_tensor(picture, bits, "rgb" if kind in ("jpeg", "bmp") else "rgba")
+    if dpi:
+        image = image.copy(xres=dpi / _MILLIMETRES, yres=dpi / _MILLIMETRES)
     with replacing(path, force=force) as temporary:
         _encode(image, kind, temporary, quality or _QUALITY.get(kind))
 
 
-def check_target(path: Path, *, quality: int | None = None, depth: int | None = None, force: bool) -> str:
-    """The format that `path`'s suffix names, if a picture can be written there in that quality and depth.
+def check_format(path: Path, *, quality: int | None = None, depth: int | None = None) -> Format:
+    """The format that `path`'s suffix names, if it has that quality and depth.
 
     Raises:
         SettingsError: an unknown suffix, or a quality or depth that the format does not have.
-        OutputError: the file exists and `force` is not given, or its folder cannot be written to.
     """
-    if path.suffix.lower() not in _SUFFIXES:
-        raise UnknownName("picture format", path.suffix or path.name, _SUFFIXES)
-    kind = _SUFFIXES[path.suffix.lower()]
+    if not path.suffix:
+        raise SettingsError(f"Expected a name that ends in {', '.join(FORMATS)}; got {path.name or path}.")
+    if path.suffix.lower() not in FORMATS:
+        raise UnknownName("picture format", path.suffix, FORMATS)
+    kind = FORMATS[path.suffix.lower()]
     if quality is not None and not 1 <= quality <= 100:
         raise SettingsError(f"Expected a quality from 1 to 100, not {quality}.")
     if depth not in (None, 8, 16):
         raise SettingsError(f"Expected 8 or 16 bits per channel, not {depth}.")
-    if depth == 16 and kind not in _DEEP:
+    if depth == 16 and kind not in DEEP:
         raise SettingsError(f"16 bits per channel fit into .png and .tif only, not {path.suffix}; choose one of them.")
-    check_writable(path, force=force)
     return kind
 
 
@@ -134,7 +125,7 @@ def _to_profile(image: pyvips.Image, profile: bytes) -> pyvips.Image:
     return rgb if alpha is None else rgb.bandjoin(alpha)
 
 
-def _encode(image: pyvips.Image, kind: str, path: Path, quality: int | None) -> None:
+def _encode(image: pyvips.Image, kind: Format, path: Path, quality: int | None) -> None:
     import pyvips
 
     name = str(path)
@@ -158,7 +149,7 @@ def _encode(image: pyvips.Image, kind: str, path: Path, quality: int | None) -> 
         raise OSError(reason) from error
 
 
-def _encode_with_pillow(image: pyvips.Image, kind: str, path: Path, quality: int | None) -> None:
+def _encode_with_pillow(image: pyvips.Image, kind: Format, path: Path, quality: int | None) -> None:
     from PIL import Image
 
     pillow = Image.fromarray(image.numpy())

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 AMOUNT = 0.01
 _SIDE = 1024
 _UNSETTLED = 1.0
 _DETAIL = 3.0
+_VARIATION = 0.03  # of what was tried by eye, 0.01 to 0.06: another picture, in which nothing is out of place
+_SPOT = 8
 PLANE = 256
 _ROWS_APART, _COLUMNS_APART = 97, 61
 
@@ -24,6 +27,19 @@ def grained(photo: Tensor, top: int = 0, left: int = 0) -> Tensor:
         torch.arange(start, start + length) % _SIDE for start, length in zip((top, left), photo.shape[-2:])
     )
     return photo + _grain()[rows][:, columns].to(photo.device)
+
+
+def varied(photo: Tensor, seed: int, top: int = 0, left: int = 0) -> Tensor:
+    """`photo` (1, 3, H, W), or the part of one that begins at `top` and `left`, in the variation `seed`; 0: as it is.
+
+    Soft spots of colour, as broad as a stroke, change which marks a network makes and where.
+    """
+    if not seed:
+        return photo
+    rows, columns = (
+        torch.arange(start, start + length) % _SIDE for start, length in zip((top, left), photo.shape[-2:])
+    )
+    return (photo + _spots(seed)[:, rows][:, :, columns].to(photo.device)).clamp(0, 1)
 
 
 def unsettled(features: Tensor, top: int = 0, left: int = 0) -> Tensor:
@@ -48,6 +64,17 @@ def _grain_at(channels: int, height: int, width: int, top: int, left: int) -> Te
     rows = (torch.arange(top, top + height)[:, None] + _ROWS_APART * own) % PLANE
     columns = (torch.arange(left, left + width)[:, None] + _COLUMNS_APART * own) % PLANE
     return _GRAIN[rows[:, None], columns[None]].permute(2, 0, 1)[None]
+
+
+@lru_cache(maxsize=2)
+def _spots(seed: int) -> Tensor:
+    """(3, 1024, 1024) that can be repeated in every direction."""
+    coarse = torch.randn(1, 3, _SIDE // _SPOT, _SIDE // _SPOT, generator=torch.Generator().manual_seed(seed))
+    margin = 2
+    padded = F.pad(coarse, (margin,) * 4, "circular")
+    fine = F.interpolate(padded, scale_factor=float(_SPOT), mode="bicubic", align_corners=False)
+    inner = slice(margin * _SPOT, margin * _SPOT + _SIDE)
+    return _VARIATION * fine[0, :, inner, inner]
 
 
 @cache

@@ -35,13 +35,7 @@ def load_checkpoint(path: Path, record: Record) -> State:
     Raises:
         RecordError: it is missing, damaged, or belongs to another painting; the message says what differs.
     """
-    if not path.is_file():
-        raise RecordError(f"There is no unfinished painting {path}; run without --resume.")
-    try:
-        saved = torch.load(path, weights_only=True)
-        state, before = State(**saved["state"]), Record.from_json(saved["record"])
-    except Exception as error:
-        raise RecordError(f"{path} is damaged ({type(error).__name__}); remove it and run without --resume.") from error
+    state, before = _saved(path)
     differing = [
         name.removeprefix("recipe.")
         for name, value in _flat(record).items()
@@ -53,6 +47,25 @@ def load_checkpoint(path: Path, record: Record) -> State:
             "give the same again, or run without --resume."
         )
     return state
+
+
+def saved_size(path: Path) -> int:
+    """The long side of the unfinished painting in `path`, which `max` meant when it was begun.
+
+    Raises:
+        RecordError: it is missing or damaged.
+    """
+    return int(_saved(path)[1].recipe["size"])
+
+
+def _saved(path: Path) -> tuple[State, Record]:
+    if not path.is_file():
+        raise RecordError(f"There is no unfinished painting {path}; run without --resume.")
+    try:
+        saved = torch.load(path, weights_only=True)
+        return State(**saved["state"]), Record.from_json(saved["record"])
+    except Exception as error:
+        raise RecordError(f"{path} is damaged ({type(error).__name__}); remove it and run without --resume.") from error
 
 
 def _flat(record: Record) -> dict[str, object]:

@@ -46,11 +46,13 @@ def choose(engine: str | None, styles: Sequence[str], usual: str = "optimize") -
     if not models:
         paintings = tuple(Path(style) for style in styles)
         if engine is None:
-            engine = "instant" if paintings[0].suffix == ".style" else usual
+            engine = "instant" if any(painting.suffix == ".style" for painting in paintings) else usual
         if engine == "optimize":
             return Choice(None, paintings)
         if engine != "instant" and Path(engine).suffix not in (_MODEL, ".onnx"):
-            raise UnknownName("engine", engine, ENGINES)
+            if _painter(engine)[0]:
+                raise SettingsError(f"{engine} paints in its own styles; give it in place of {paintings[0].name}.")
+            raise UnknownName("engine", engine, [*ENGINES, "a model file"])
         return Choice(engine, paintings)
     if len(models) > 1 or not all(model for model, _ in painters.values()):
         raise SettingsError("Expected styles of one kind: paintings, or styles of one painter; paint in two runs.")

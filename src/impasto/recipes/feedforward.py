@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -16,10 +19,11 @@ from impasto.collection.shelf import find
 from impasto.device import autocast, choose_device, deterministic, exactly, in_bfloat16
 from impasto.encoders import load_encoder, weights_path
 from impasto.encoders.encoder import Encoder
-from impasto.errors import UnknownName, WeightsError
+from impasto.engine.describe import described
+from impasto.errors import TooLargeError, UnknownName, WeightsError
 from impasto.losses.terms import Targets, mix
 from impasto.losses.wasserstein import Wasserstein
-from impasto.models.grain import grained
+from impasto.models.grain import grained, varied
 from impasto.models.instant import STYLE_LAYERS, Instant
 from impasto.models.painter import Painter
 from impasto.models.stages import Style
@@ -32,6 +36,7 @@ LARGE = 3 << 19
 _TILE = 512, 1024
 _REACH = 48
 _MULTIPLE = 8
+_STRIP_BYTES = 130  # a pixel, of all that the widest network keeps as float16, as if none of it were let go
 
 
 @dataclass(frozen=True)
@@ -79,8 +84,11 @@ class FeedForward:
     @torch.inference_mode()
     def describe(self, painting: Tensor) -> Targets:
         """The statistics by which the instant network knows a style, of `painting` (1, 3, H, W): compute them once."""
-        seen = self.encoder(painting.to(self.device).contiguous(memory_format=torch.channels_last), STYLE_LAYERS)
-        return {layer: Wasserstein().describe(features) for layer, features in seen.items()}
+
+        def see(part: Tensor) -> Iterator[tuple[str, Tensor]]:
+            return self.encoder.walk(part.to(self.device).contiguous(memory_format=torch.channels_last), STYLE_LAYERS)
+
+        return described(painting, self.encoder, Wasserstein().describe, see)
 
     @torch.inference_mode()
     def style_of(self, descriptions: Sequence[Targets], blend: Sequence[float]) -> Style:
@@ -104,16 +112,20 @@ class FeedForward:
         return self.network.style(weights / weights.sum())
 
     @torch.inference_mode()
-    def draw(self, photo: Tensor, style: Style, *, in_place: bool = False) -> Tensor:
+    def draw(self, photo: Tensor, style: Style, *, seed: int = 0, in_place: bool = False) -> Tensor:
         """`photo` (1, 3, H, W) in [0, 1] painted, of the same size; a large one in strips, with the same result.
 
-        `in_place` lets it take the memory of the photo, which is lost then.
+        `seed` names a variation; `in_place` lets it take the memory of the photo, which is lost then.
+
+        Raises:
+            TooLargeError: the folder for temporary files has no room for the strips.
         """
         height, width = photo.shape[-2:]
         with deterministic(), autocast(self.device, bfloat16=self.bfloat16):
             if height * width > LARGE:
-                return self._draw_large(photo, style, photo if in_place else torch.empty_like(photo))
-            return self._draw_whole(photo, style)
+                with _room_for_strips(height, width):
+                    return self._draw_large(photo, style, photo if in_place else torch.empty_like(photo), seed)
+            return self._draw_whole(varied(photo, seed), style)
 
     def differentiable(self, style: Style) -> Callable[[Tensor], Tensor]:
         """`draw` as a function of the photo through which gradients pass, in one piece and in float32."""
@@ -132,21 +144,21 @@ class FeedForward:
         painted: Tensor = self.network(seen, style)
         return painted[..., :height, :width].float().cpu()
 
-    def _draw_large(self, photo: Tensor, style: Style, painted: Tensor) -> Tensor:
-        rows = self.network.draw(self._see_large(photo), style, Strips())
+    def _draw_large(self, photo: Tensor, style: Style, painted: Tensor, seed: int) -> Tensor:
+        rows = self.network.draw(self._see_large(photo, seed), style, Strips())
         for top, bottom in rows.strips():
             end = min(bottom, photo.shape[2])
             painted[:, :, top:end] = rows.rows(top, bottom)[:, :, : end - top, : photo.shape[3]].float().cpu()
         return painted
 
-    def _see_large(self, photo: Tensor) -> Mapping[str, Rows]:
+    def _see_large(self, photo: Tensor, seed: int) -> Mapping[str, Rows]:
         """What the network sees of a large photo, as rows in files."""
         height, width = (side + -side % _MULTIPLE for side in photo.shape[-2:])
         seen: dict[str, Stored] = {}
         for top in range(0, height, _TILE[0]):
             tiles: dict[str, list[Tensor]] = {layer: [] for layer in self._layers}
             for left in range(0, width, _TILE[1]):
-                for layer, part in self._see_tile(photo, top, left, height, width).items():
+                for layer, part in self._see_tile(photo, seed, (top, left), (height, width)).items():
                     tiles[layer].append(part)
             for layer, parts in tiles.items():
                 with exactly(self.device):
@@ -157,16 +169,15 @@ class FeedForward:
                 seen[layer].append(strip)
         return seen
 
-    def _see_tile(self, photo: Tensor, top: int, left: int, height: int, width: int) -> dict[str, Tensor]:
+    def _see_tile(self, photo: Tensor, seed: int, place: tuple[int, int], size: tuple[int, int]) -> dict[str, Tensor]:
         """Features of a tile, computed with as much around it as they depend on; the photo is padded to a size."""
         window, inner = [], []
-        for start, length, side in ((top, _TILE[0], height), (left, _TILE[1], width)):
+        for start, length, side in zip(place, _TILE, size):
             first, last = max(0, start - _REACH), min(side, start + length + _REACH)
             window.append((first, last))
             inner.append((start - first, min(side, start + length) - first))
-        tile = (
-            _window(photo, *window, grain=self._grained).to(self.device).contiguous(memory_format=torch.channels_last)
-        )
+        tile = _window(photo, *window, seed=seed, grain=self._grained).to(self.device)
+        tile = tile.contiguous(memory_format=torch.channels_last)
         parts = {}
         for layer, features in self.encoder(tile, self._layers).items():
             step = tile.shape[2] // features.shape[2]
@@ -184,11 +195,31 @@ class FeedForward:
         return self.network.content_layers
 
 
-def _window(photo: Tensor, rows: tuple[int, int], columns: tuple[int, int], *, grain: bool) -> Tensor:
+@contextmanager
+def _room_for_strips(height: int, width: int) -> Iterator[None]:
+    """A full folder for temporary files becomes one sentence, before the work where that can be known."""
+    needed, folder = height * width * _STRIP_BYTES, tempfile.gettempdir()
+
+    def too_large(room: str) -> TooLargeError:
+        return TooLargeError(
+            f"Painting {width}x{height} pixels in one pass takes about {needed / 1e9:.1f} GB for temporary files, and "
+            f"{folder} {room}; make room, set TMPDIR to another folder, or give a smaller --size."
+        )
+
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise too_large(f"has {free / 1e9:.1f} GB")
+    try:
+        yield
+    except OSError as error:
+        raise too_large(f"is full ({error.strerror})") from error
+
+
+def _window(photo: Tensor, rows: tuple[int, int], columns: tuple[int, int], *, seed: int, grain: bool) -> Tensor:
     """A part of the photo, mirrored where it reaches beyond the right or lower edge."""
     height, width = photo.shape[-2:]
     below, right = max(0, rows[1] - height), max(0, columns[1] - width)
     top, left = min(rows[0], height - below - 1), min(columns[0], width - right - 1)
-    part = photo[:, :, top : rows[1], left : columns[1]]
+    part = varied(photo[:, :, top : rows[1], left : columns[1]], seed, top, left)
     part = F.pad(grained(part, top, left) if grain else part, (0, right, 0, below), "reflect")
     return part[:, :, rows[0] - top :, columns[0] - left :]

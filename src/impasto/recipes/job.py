@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from impasto.collection.shelf import find
-from impasto.device import choose_device, free_memory
+from impasto.device import choose_device, free_memory, in_bfloat16, telling_when_memory_ends
 from impasto.encoders import load_encoder, weights_path
 from impasto.encoders.encoder import Encoder
 from impasto.engine.memory import bytes_per_pixel
@@ -17,11 +17,13 @@ from impasto.media.geometry import fit
 from impasto.media.image import MAX_PIXELS, Picture, dimensions, read
 from impasto.provenance import Record, Source, versions
 from impasto.recipes.engines import choose, look_of, manner_of
+from impasto.recipes.estimate import Estimate
 from impasto.recipes.optimize import Painter
-from impasto.recipes.recipe import Recipe, preset
+from impasto.recipes.recipe import Recipe, preset, style_size
 from impasto.weights.files import sha256
 
 _MEMORY_SHARE = 0.8
+_BASE_BYTES = 350e6
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,12 @@ class Job:
     def record_after(self, step: Step | None) -> Record:
         """The record of the picture as it is after `step`."""
         return self.record.model_copy(update={"done": 1.0 if step is None else step.done})
+
+    def estimate(self) -> Estimate:
+        """About what time and memory it takes."""
+        size, recipe = self.painter.size(), self.painter.recipe
+        per_pixel = bytes_per_pixel(self.painter.encoder.architecture, recipe.layers())
+        return Estimate(size, self.painter.seconds(), _BASE_BYTES + size[0] * size[1] * per_pixel)
 
     def finish(self, step: Step | None) -> Picture:
         """The picture after `step` with its record inside."""
@@ -73,9 +81,10 @@ def prepare(
     recipe = recipe.model_copy(update={"size": _size_that_fits(recipe, shape, encoder)})
     assert isinstance(recipe.size, int)
 
-    photo = read(content, recipe.size, max_pixels=max_pixels)
-    style_size = round(recipe.size * recipe.style_scale)
-    paintings = [read(style, style_size, max_pixels=max_pixels) for style in styles]
+    device, enlarged = choose_device(recipe.device), style_size(recipe.size, recipe.style_scale)
+    with telling_when_memory_ends(fit(*shape, recipe.size)):
+        photo = read(content, recipe.size, max_pixels=max_pixels)
+        paintings = [read(style, enlarged, max_pixels=max_pixels) for style in styles]
     record = Record(
         method="optimize",
         content=_source(content),
@@ -84,7 +93,7 @@ def prepare(
         recipe=recipe.model_dump(mode="json"),
         encoder=_source(weights_path(recipe.encoder, weights)),
         model=_source(find("instant")) if recipe.start == "instant" else None,
-        versions=versions(),
+        versions=versions(device, bfloat16=in_bfloat16(device, recipe.precision)),
     )
     return Job(Painter(photo, paintings, shares, recipe, encoder), record)
 

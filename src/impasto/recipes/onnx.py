@@ -14,7 +14,7 @@ from impasto.collection.card import Card
 from impasto.collection.onnx import card_of, open_session
 from impasto.errors import TooLargeError, UnknownName, WeightsError
 from impasto.losses.terms import Targets, mix
-from impasto.models.grain import grained
+from impasto.models.grain import grained, varied
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -29,6 +29,7 @@ class OnnxModel:
     path: Path
     card: Card
     session: onnxruntime.InferenceSession
+    bfloat16: bool = False
 
     @staticmethod
     def open(path: Path) -> OnnxModel:
@@ -43,6 +44,11 @@ class OnnxModel:
         if [given.name for given in session.get_inputs()][:1] != ["content"]:
             raise WeightsError(f"{path} reads styles and paints nothing; give the file that it was exported beside.")
         return OnnxModel(path, card, session)
+
+    @property
+    def device(self) -> torch.device:
+        """The CPU, whatever the settings say."""
+        return torch.device("cpu")
 
     def describe(self, painting: Tensor) -> Targets:
         """The code of a style, read by NAME.style.onnx."""
@@ -67,8 +73,8 @@ class OnnxModel:
             weights[0, self.card.styles.index(name)] += share
         return weights / weights.sum()
 
-    def draw(self, photo: Tensor, style: Tensor, *, in_place: bool = False) -> Tensor:
-        """`photo` (1, 3, H, W) in [0, 1] painted, of the same size.
+    def draw(self, photo: Tensor, style: Tensor, *, seed: int = 0, in_place: bool = False) -> Tensor:
+        """`photo` (1, 3, H, W) in [0, 1] painted, of the same size; `seed` names a variation.
 
         Raises:
             TooLargeError: it has more than eight million pixels.
@@ -79,6 +85,7 @@ class OnnxModel:
                 f"An exported network paints up to {_LARGEST / 1e6:.0f} million pixels, not {width}x{height}; give a "
                 "smaller --size, or paint with the .impasto file."
             )
+        photo = varied(photo, seed)
         photo = grained(photo) if self.card.kind == "instant" else photo
         given = dict(zip((one.name for one in self.session.get_inputs()), (photo.numpy(), style.numpy())))
         (painted,) = self.session.run(None, given)

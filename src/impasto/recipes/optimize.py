@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from impasto.controls.color import keep_palette, match_palette
-from impasto.device import autocast, choose_device, deterministic, in_bfloat16
+from impasto.device import autocast, choose_device, deterministic, in_bfloat16, telling_when_memory_ends
 from impasto.encoders.encoder import Encoder
+from impasto.engine.describe import described
 from impasto.engine.optimize import Objective, State, Step, enlarge, optimize
 from impasto.engine.scales import SMALLEST_SIDE, Scale, plan_scales
 from impasto.engine.start import first_image
@@ -25,6 +26,8 @@ from impasto.losses.terms import Loss, Targets, Term, describe, mix, total
 from impasto.losses.wasserstein import Wasserstein
 from impasto.media.geometry import fit, resample, shift
 from impasto.media.image import Picture
+from impasto.models.grain import varied
+from impasto.recipes.estimate import seconds_of, trial_size
 from impasto.recipes.feedforward import FeedForward
 from impasto.recipes.recipe import ContentLoss, Look, Recipe, StyleLoss
 
@@ -61,6 +64,7 @@ class Painter:
         Raises:
             PictureError: the photo is too narrow at this size, or a picture is all one colour.
             SettingsError: nothing has a weight.
+            TooLargeError: memory ran out.
             DivergedError: the loss is no longer a finite number.
         """
         if not self.recipe.style_weight + self.recipe.content_weight + self.recipe.smoothness_weight:
@@ -70,7 +74,7 @@ class Painter:
             _check_not_flat(style, "style")
         scales = self.scales()
         if self.recipe.strength > 0:
-            with deterministic():
+            with deterministic(), telling_when_memory_ends((scales[-1].height, scales[-1].width)):
                 yield from optimize(scales, _Canvas(self), self.recipe, resume)
 
     def scales(self) -> list[Scale]:
@@ -80,7 +84,7 @@ class Painter:
             PictureError: the photo is too narrow at this size.
         """
         assert isinstance(self.recipe.size, int)
-        height, width = fit(*self.content.size, self.recipe.size)
+        height, width = self.size()
         if min(height, width) < SMALLEST_SIDE:
             needed = -(-self.recipe.size * SMALLEST_SIDE // min(height, width))
             raise PictureError(
@@ -89,10 +93,26 @@ class Painter:
             )
         return plan_scales(height, width, self.recipe.steps, pyramid=self.recipe.pyramid)
 
+    def size(self) -> tuple[int, int]:
+        """(height, width) of the result."""
+        return fit(*self.content.size, int(self.recipe.size))
+
+    def seconds(self) -> float:
+        """About how long it takes, from one step on a small copy."""
+        scales, small = self.scales(), trial_size(self.size())
+        scale, canvas = Scale(*small, 1, 1.0), _Canvas(self)
+        objective, image = canvas.objective(scale), canvas.content_at(scale).clone().requires_grad_()
+
+        def step() -> None:
+            with torch.enable_grad():
+                loss, _ = objective(image, step=0, exact=False)
+            torch.autograd.grad(loss, image)
+
+        return seconds_of(step) * sum(scale.cost for scale in scales) / (small[0] * small[1])
+
     def finish(self, step: Step | None) -> Picture:
         """The picture as it was after `step`, or the photo itself before the first: colours chosen, alpha put back."""
-        content = self.content
-        height, width = fit(*content.size, int(self.recipe.size))
+        content, (height, width) = self.content, self.size()
         photo = resample(content.pixels, (height, width)).clamp(0, 1)
         alpha = None if content.alpha is None else resample(content.alpha, (height, width)).clamp(0, 1)
         pixels = photo if step is None else resample(step.picture.float().cpu(), (height, width)).clamp(0, 1)
@@ -121,7 +141,7 @@ class _Canvas:
 
     def place(self, scale: Scale, coarser: Tensor | None) -> Tensor:
         """The picture to start from at `scale`."""
-        content = self._content(scale)
+        content = self.content_at(scale)
         if coarser is None:
             first = self._first_image(content, scale)
             return content.lerp(first, self.recipe.strength)
@@ -131,10 +151,11 @@ class _Canvas:
 
     def _first_image(self, content: Tensor, scale: Scale) -> Tensor:
         if self.recipe.start != "instant":
-            return first_image(self.recipe.start, content, self.styles[0], self.recipe.seed)
+            varied_content = varied(content, self.recipe.seed)
+            return first_image(self.recipe.start, varied_content, self.styles[0], self.recipe.seed)
         instant = FeedForward.open("instant", Look(device=self.recipe.device, precision=self.recipe.precision))
         style = instant.style_of([instant.describe(sized) for sized in self._sized_styles(scale)], self.blend)
-        return instant.draw(content, style).to(self.device)
+        return instant.draw(content, style, seed=self.recipe.seed).to(self.device)
 
     def objective(self, scale: Scale) -> Objective:
         """The weighted losses at `scale`, their targets computed once."""
@@ -145,7 +166,7 @@ class _Canvas:
         terms = [term for term in (style, content, smoothness) if term.weight]
         with torch.no_grad():
             of_photo = terms if recipe.strength < 1 else [term for term in terms if term is not style]
-            targets = describe(of_photo, self._see(self._content(scale), of_photo, exact=True))
+            targets = describe(of_photo, self._see(self.content_at(scale), of_photo, exact=True))
             if style in terms:
                 painted = self._style_description(style, scale)
                 shares = [1 - recipe.strength, recipe.strength]
@@ -158,13 +179,18 @@ class _Canvas:
 
         return objective
 
-    def _content(self, scale: Scale) -> Tensor:
+    def content_at(self, scale: Scale) -> Tensor:
+        """The photo at `scale`."""
         return resample(self.content, (scale.height, scale.width)).clamp(0, 1)
 
     def _style_description(self, style: Term, scale: Scale) -> Targets:
         """The styles' statistics, blended."""
-        seen = (self._see(sized, [style], exact=True) for sized in self._sized_styles(scale))
-        return mix([describe([style], features)["style"] for features in seen], self.blend)
+
+        def see(part: Tensor) -> Iterator[tuple[str, Tensor]]:
+            return self._see(part, [style], exact=True)
+
+        descriptions = [described(sized, self.encoder, style.loss.describe, see) for sized in self._sized_styles(scale)]
+        return mix(descriptions, self.blend)
 
     def _sized_styles(self, scale: Scale) -> Iterator[Tensor]:
         long_side = max(scale.height, scale.width) * self.recipe.style_scale

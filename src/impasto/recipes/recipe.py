@@ -19,6 +19,7 @@ from impasto.media.files import replacing
 
 StyleLoss = Literal["wasserstein", "gram", "gram-size", "moments", "sliced"]
 ContentLoss = Literal["instance", "mean", "gatys", "cosine"]
+LARGEST_STYLE = 8192
 S = TypeVar("S", bound=BaseModel)
 
 
@@ -27,12 +28,15 @@ class Look(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    size: int | Literal["max"] = Field(512, description="Long side of the result in pixels; max: what memory allows.")
+    size: int | Literal["max"] = Field(
+        512, description="Long side of the result in pixels; max: that of the photo, or as much as memory allows."
+    )
     strength: float = Field(1.0, ge=0, le=1, description="From the photo (0) to the full style (1).")
     color: Color = Field("style", description="Colours of the style, of the photo, or style's moved to the photo's.")
     style_scale: float = Field(1.0, ge=0.1, le=8, description="Size of the strokes relative to the picture.")
+    seed: int = Field(0, ge=0, lt=2**63, description="Variation: another number, another picture; 0 is the plain one.")
     device: DeviceName = Field("auto", description="Where to compute.")
-    precision: Precision = Field("auto", description="bfloat16 where it is faster, or always float32.")
+    precision: Precision = Field("auto", description="bfloat16 where it is faster, or one of both.")
 
     @field_validator("size")
     @classmethod
@@ -40,6 +44,23 @@ class Look(BaseModel):
         if isinstance(value, int) and not 64 <= value <= 32768:
             raise ValueError("must be from 64 to 32768 pixels, or max")
         return value
+
+
+def style_size(size: int, style_scale: float) -> int:
+    """The long side at which a painting is looked at for a result of `size`, so that strokes are in proportion.
+
+    Raises:
+        SettingsError: it would be enlarged beyond all measure.
+    """
+    wanted = round(size * style_scale)
+    if style_scale > 1 and wanted > LARGEST_STYLE:
+        fitting = int(100 * LARGEST_STYLE / size) / 100
+        advice = f"give --style-scale {fitting:g} or less, or a smaller --size" if fitting > 1 else "leave it out"
+        raise SettingsError(
+            f"At --style-scale {style_scale:g} a result of {size} pixels asks for a painting of {wanted}, more than "
+            f"{LARGEST_STYLE}; {advice}."
+        )
+    return wanted
 
 
 class Recipe(Descent, Look):
@@ -72,7 +93,15 @@ class Recipe(Descent, Look):
     )
     jitter: bool = Field(False, description="Move the picture by a pixel between steps: less grain, but more steps.")
     pyramid: bool = Field(True, description="Paint coarse to fine; otherwise at the full size only.")
-    seed: int = Field(0, ge=0, description="Fixes everything that is drawn at random.")
+
+    @field_validator("style_layers", "content_layers", mode="before")
+    @classmethod
+    def _written_as_text(cls, value: object) -> object:
+        """`relu3_1=1,relu4_1=0.5` as a dictionary."""
+        if not isinstance(value, str):
+            return value
+        pairs = [part.partition("=")[::2] for part in value.split(",")]
+        return {name.strip(): weight.strip() for name, weight in pairs}
 
     @field_validator("style_layers", "content_layers")
     @classmethod

@@ -63,14 +63,16 @@ def drafts(paint: Paint, photo: Path, max_pixels: int = MAX_PIXELS) -> Iterator[
     yield Draft(round(weak.strength + share * (strong.strength - weak.strength), 2), KEPT)
 
 
-def by_optimisation(photo: Path, styles: Sequence[Path], blend: Sequence[float] | None, recipe: Recipe) -> Paint:
+def by_optimisation(
+    photo: Path, styles: Sequence[Path], blend: Sequence[float] | None, recipe: Recipe, max_pixels: int = MAX_PIXELS
+) -> Paint:
     """Drafts on the slow road, with what `recipe` says of size, colours and strokes."""
     from impasto.recipes.job import prepare
 
     kept = {name: value for name, value in _draft_size(recipe) if name not in ("strength", "precision")}
 
     def paint(strength: float) -> Tensor:
-        job = prepare(photo, styles, preset("draft", strength=strength, **kept), blend=blend)
+        job = prepare(photo, styles, preset("draft", strength=strength, **kept), blend=blend, max_pixels=max_pixels)
         step = None
         for step in job.painter.paint():
             pass
@@ -79,12 +81,13 @@ def by_optimisation(photo: Path, styles: Sequence[Path], blend: Sequence[float] 
     return paint
 
 
-def in_one_pass(photo: Path, manner: Manner) -> Paint:
+def in_one_pass(photo: Path, manner: Manner, max_pixels: int = MAX_PIXELS) -> Paint:
     """Drafts by a network."""
     look = Look(**dict(_draft_size(manner.look)))
 
     def paint(strength: float) -> Tensor:
-        return replace(manner, look=look.model_copy(update={"strength": strength})).paint(photo).pixels
+        draft = replace(manner, look=look.model_copy(update={"strength": strength}))
+        return draft.paint(photo, max_pixels=max_pixels).pixels
 
     return paint
 

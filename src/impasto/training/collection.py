@@ -121,7 +121,7 @@ def _splits(photos: Sequence[Path], collection: Sequence[Path], settings: Collec
 
 def _in_both(photos: Sequence[Path], collection: Sequence[Path]) -> list[Path]:
     """Those of the collection that are among the photos, under whatever name."""
-    sizes = [{path: path.stat().st_size for path in paths} for paths in (photos, collection)]
+    sizes = [{path: path.stat().st_size for path in paths if path.is_file()} for paths in (photos, collection)]
     common = set(sizes[0].values()) & set(sizes[1].values())
     known = {sha256(path) for path, size in sizes[0].items() if size in common}
     return [path for path, size in sizes[1].items() if size in common and sha256(path) in known]

@@ -6,8 +6,11 @@ import csv
 import random
 import shutil
 import tarfile
+import tempfile
 import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
@@ -16,12 +19,13 @@ import torch
 from torch import Tensor
 
 from impasto.errors import InputError, PictureError
+from impasto.media.files import make_folder
+from impasto.media.formats import named_as_picture
 from impasto.media.geometry import resample
 from impasto.media.image import read
 from impasto.weights.fetch import cache_folder
 from impasto.weights.files import sha256
 
-_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".avif", ".heic", ".bmp"}
 _ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz")
 _LARGEST = 3.0
 _CACHE_BYTES = 3 << 30
@@ -53,10 +57,10 @@ def _pictures_of(source: Path) -> list[Path]:
         source = _unpacked(source)
     if source.is_file() and source.suffix.lower() in (".txt", ".csv"):
         paths = _listed(source)
-    elif source.is_file() and source.suffix.lower() in _SUFFIXES:
+    elif source.is_file() and named_as_picture(source):
         paths = [source]
     else:
-        paths = [path for path in source.rglob("*") if path.suffix.lower() in _SUFFIXES]
+        paths = [path for path in source.rglob("*") if named_as_picture(path) and path.is_file()]
     if not paths:
         raise InputError(
             f"There are no pictures in {source}; give a folder of pictures, a .zip or .tar of them, or a list "
@@ -66,15 +70,18 @@ def _pictures_of(source: Path) -> list[Path]:
 
 
 def _listed(source: Path) -> list[Path]:
-    with source.open(newline="") as file:
-        if source.suffix.lower() == ".csv":
-            names = [row.get("path") or "" for row in csv.DictReader(file)]
-        else:
-            names = file.read().splitlines()
+    try:
+        with source.open(newline="", encoding="utf-8-sig") as file:
+            if source.suffix.lower() == ".csv":
+                names = [row.get("path") or "" for row in csv.DictReader(file)]
+            else:
+                names = file.read().splitlines()
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{source} cannot be read as a list ({error}); save it as text in UTF-8.") from error
     names = [name.strip() for name in names if name.strip()]
     roots = [source.parent, *source.absolute().parent.parents]
     root = next((root for root in roots if names and (root / names[0]).is_file()), source.parent)
-    return [root / name for name in names if Path(name).suffix.lower() in _SUFFIXES]
+    return [root / name for name in names if named_as_picture(Path(name))]
 
 
 def _unpacked(archive: Path) -> Path:
@@ -82,30 +89,34 @@ def _unpacked(archive: Path) -> Path:
     target = cache_folder() / "archives" / sha256(archive)[:16]
     if target.is_dir():
         return target
-    partial = target.with_name(target.name + ".partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
+    make_folder(target.parent)
+    partial = Path(tempfile.mkdtemp(prefix=f"{target.name}-", dir=target.parent))
     try:
         for number, (name, file) in enumerate(_members(archive)):
             with (partial / f"{number:07d}{PurePosixPath(name).suffix.lower()}").open("wb") as copy:
                 shutil.copyfileobj(file, copy)
-    except (OSError, zipfile.BadZipFile, tarfile.TarError, EOFError) as error:
+        with suppress(OSError):  # another process may have been first
+            partial.rename(target)
+    except (OSError, zipfile.BadZipFile, tarfile.TarError, EOFError, zlib.error, RuntimeError) as error:
+        raise InputError(
+            f"{archive} cannot be unpacked ({error}); give an intact archive without a password, or a folder."
+        ) from error
+    finally:
         shutil.rmtree(partial, ignore_errors=True)
-        raise InputError(f"{archive} cannot be unpacked ({error}); give an intact archive, or a folder.") from error
-    return partial.rename(target)
+    return target
 
 
 def _members(archive: Path) -> Iterator[tuple[str, BinaryIO]]:
     if archive.suffix.lower() == ".zip":
         with zipfile.ZipFile(archive) as packed:
             for name in sorted(packed.namelist()):
-                if PurePosixPath(name).suffix.lower() in _SUFFIXES:
+                if named_as_picture(PurePosixPath(name)):
                     with packed.open(name) as file:
                         yield name, file  # type: ignore[misc]
         return
     with tarfile.open(archive) as tape:
         for member in sorted(tape.getmembers(), key=lambda member: member.name):
-            if member.isfile() and PurePosixPath(member.name).suffix.lower() in _SUFFIXES:
+            if member.isfile() and named_as_picture(PurePosixPath(member.name)):
                 opened = tape.extractfile(member)
                 assert opened is not None
                 yield member.name, opened  # type: ignore[misc]

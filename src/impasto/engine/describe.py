@@ -1,0 +1,53 @@
+"""Pictures of any size described in constant memory: statistics of tiles are averaged, as those of blends are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+
+from torch import Tensor
+
+from impasto.encoders.encoder import Encoder
+from impasto.losses.terms import Statistics, Targets
+
+LARGE = 1 << 22
+_TILE = 1024
+
+Describe = Callable[[Tensor], Statistics]
+See = Callable[[Tensor], Iterable[tuple[str, Tensor]]]
+
+
+def described(picture: Tensor, encoder: Encoder, describe: Describe, see: See) -> Targets:
+    """{layer: statistics (1, ...)} of `picture` (1, 3, H, W); `see` gives (layer, features) of a picture by `encoder`.
+
+    What averages over places is the same as in one piece; quantiles are nearly so.
+    """
+    if picture.shape[-2] * picture.shape[-1] <= LARGE:
+        return {layer: describe(features) for layer, features in see(picture)}
+    sums: Targets = {}
+    places: dict[str, int] = {}
+    for part, inner in _tiles(picture, encoder):
+        for layer, features in see(part):
+            steps = [round(whole / seen) for whole, seen in zip(part.shape[-2:], features.shape[-2:])]
+            rows, columns = (slice(side.start // step, side.stop // step) for side, step in zip(inner, steps))
+            features = features[..., rows, columns]
+            count = features.shape[-2] * features.shape[-1]
+            if not count:
+                continue
+            places[layer] = places.get(layer, 0) + count
+            own = sums.setdefault(layer, {})
+            for name, value in describe(features).items():
+                own[name] = own[name] + count * value if name in own else count * value
+    return {layer: {name: value / places[layer] for name, value in own.items()} for layer, own in sums.items()}
+
+
+def _tiles(picture: Tensor, encoder: Encoder) -> Iterator[tuple[Tensor, tuple[slice, slice]]]:
+    """(a tile with as much around it as its features depend on, where the tile lies in that)."""
+    reach = encoder.reach
+    for top in range(0, picture.shape[-2], _TILE):
+        for left in range(0, picture.shape[-1], _TILE):
+            spans, inner = [], []
+            for start, side in ((top, picture.shape[-2]), (left, picture.shape[-1])):
+                first, last = max(0, start - reach), min(side, start + _TILE + reach)
+                spans.append(slice(first, last))
+                inner.append(slice(start - first, min(side, start + _TILE) - first))
+            yield picture[..., spans[0], spans[1]], (inner[0], inner[1])
