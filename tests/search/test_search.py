@@ -69,6 +69,9 @@ class Valley:
     measures: ClassVar = {"left": "lower", "right": "higher"}
     base = QUICK
 
+    def check(self) -> None:
+        pass
+
     def identity(self) -> list[object]:
         return ["valley"]
 

@@ -73,7 +73,7 @@ def batch(
     how: dict[str, Any] = {"kind": kind, "quality": quality, "force": force, "max_pixels": max_pixels}
     job = prepare_batch(output, pairs, engine=engine, preset=preset, changes=explicit(recipe), **how)
     began = time.monotonic()
-    with stop_between_steps() as interrupt, progress_line() as progress:
+    with stop_between_steps("the pictures in hand") as interrupt, progress_line() as progress:
         task = progress.add_task(output.name, total=len(pairs), note="")
         for states in job.run(count, max(1, cores() // count)):
             ended = [state for state, _ in states.values() if state in ("done", "failed")]

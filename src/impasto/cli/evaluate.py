@@ -74,6 +74,7 @@ def evaluate(
         workers: Processes that paint at once; as many as there are cores by default.
     """
     from impasto.encoders import load_encoder, weights_path
+    from impasto.media.files import make_folder
     from impasto.metrics.eyes import open_eye
     from impasto.metrics.specification import specification
     from impasto.metrics.table import find_results, read_results, references, summarise, write_tables
@@ -91,8 +92,10 @@ def evaluate(
         )
     for given in results or []:
         name, _, folder = given.partition("=")
+        if not name or not folder:
+            raise SettingsError(f"Expected NAME=FOLDER for --results, as in others=their/; got {given}.")
         rows += find_results(name, Path(folder), pattern, pairs)
-    report.mkdir(parents=True, exist_ok=True)
+    make_folder(report)
     how = partial(_painted, preset=preset, changes=explicit(recipe), workers=workers)
     for name in engine or []:
         rows += how(name, pairs, report / "painted")
@@ -153,14 +156,13 @@ def _painted(
         Pair(content, (engine if painter else str(style),), Path(f"{content.stem}_{style.stem}.png"))
         for content, style in pairs
     ])  # fmt: skip
-    target = folder / _label(engine)
-    how: dict[str, Any] = {"engine": None if painter else engine, "preset": preset, "changes": changes, "kind": "png"}
-    job = prepare_batch(target, plan, **how)
+    target = folder / _label(engine).replace(":", "_")
+    how: dict[str, Any] = {"engine": None if painter else engine, "changes": changes, "kind": "png"}
+    job = prepare_batch(target, plan, preset=preset if engine == "optimize" else None, **how)
     count = min(cores() if workers is None else workers, len(plan))
     if count < 1:
         raise SettingsError(f"Expected 1 worker or more; got {workers}.")
-    states: dict[str, tuple[str, str | None]] = {}
-    with stop_between_steps() as interrupt, progress_line() as progress:
+    with stop_between_steps("the pictures in hand") as interrupt, progress_line() as progress:
         task = progress.add_task(_label(engine), total=len(plan), note="")
         for states in job.run(count, max(1, cores() // count)):
             progress.update(task, completed=sum(state in ("done", "failed") for state, _ in states.values()))
@@ -169,10 +171,17 @@ def _painted(
     if interrupt.requested:
         print("Stopped. The same command goes on.", file=sys.stderr)
         sys.exit(130)
+    states = job.states()
     return [
-        Result(_label(engine), content, style, target / one.output, problem=states[str(target / one.output)][1] or "")
+        Result(_label(engine), content, style, target / one.output, problem=_problem(states.get(str(one.output))))
         for (content, style), one in zip(pairs, plan)
     ]
+
+
+def _problem(state: tuple[str, str | None] | None) -> str:
+    if state is None:
+        return "Another evaluation into the same folder has painted something else there; give another --report."
+    return state[1] or ""
 
 
 def _label(engine: str) -> str:

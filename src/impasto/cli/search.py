@@ -65,24 +65,29 @@ def search(
     from impasto.cli.interrupt import stop_between_steps
     from impasto.cli.progress import progress_line
     from impasto.device import cores
-    from impasto.media.files import check_writable, replacing
+    from impasto.media.files import check_apart, check_writable, replacing
     from impasto.metrics.plots import bars
     from impasto.recipes.recipe import write_settings
     from impasto.search.axis import Axis
     from impasto.search.study import Search, run_in_processes
 
     storage = output.with_suffix(".sqlite")
-    check_writable(output, force=force or storage.exists())
     if output.suffix != ".json" or trials < 1 or workers < 1 or not minutes > 0:
         raise SettingsError("Expected an output that ends in .json, and 1 or more trials, minutes and workers.")
     if bool(training) == bool(content or style):
         raise SettingsError("Expected --content and --style, or a training behind `--`.")
     subject: Subject = _training(training) if training else _painting(content, style, preset, size)
     axes = [Axis.parse(text, type(subject.base)) for text in over or subject.axes]
+    subject.check()
     job = Search(subject, axes, objective or subject.objectives, storage, seed)
+    check_apart([output, storage], [content, style, preset])
+    goes_on = storage.exists()
+    if goes_on:
+        job.open()
+    check_writable(output, force=force or goes_on)
     job.open()
     job.forget_unfinished()
-    with stop_between_steps() as interrupt, progress_line() as progress:
+    with stop_between_steps("this trial") as interrupt, progress_line() as progress:
         task = progress.add_task(output.stem, total=trials, note="")
         if workers > 1:
             for done in run_in_processes(job, trials, minutes, workers, max(1, cores() // workers)):

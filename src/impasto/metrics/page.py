@@ -9,16 +9,17 @@ from importlib.resources import files
 from pathlib import Path
 
 from impasto.errors import SettingsError
-from impasto.media.files import replacing
+from impasto.media.files import make_folder, replacing
 from impasto.media.image import Picture, dimensions, read
 from impasto.media.writing import write
 from impasto.metrics.cost import Cost
 from impasto.metrics.plots import scatter
 from impasto.metrics.sets import Copy
 from impasto.metrics.specification import MEASURES
-from impasto.metrics.table import STYLE, UNTOUCHED, Result, Summary
+from impasto.metrics.table import STYLE, UNTOUCHED, Result, Summary, relative
 
 _THUMBNAIL = 384
+_PICTURES = "pictures"
 
 
 def write_page(
@@ -46,7 +47,7 @@ def write_page(
     pictures = {path for row in rows for path in (row.content, row.style, row.picture) if not row.problem}
     thumbnails: dict[Path, str] = {}
     for number, path in enumerate(sorted(pictures)):
-        thumbnails[path] = _thumbnail(path, folder / "pictures")
+        thumbnails[path] = _thumbnail(path, folder)
         yield (number + 1) / (len(pictures) + 1)
     methods = [line.method for line in lines if line.method not in (UNTOUCHED, STYLE)]
     pairs = list(dict.fromkeys((row.content, row.style) for row in rows))
@@ -74,8 +75,9 @@ def write_page(
 
 
 def _thumbnail(path: Path, folder: Path) -> str:
-    """Write a small JPEG of a picture, and return its name relative to the page."""
-    folder.mkdir(parents=True, exist_ok=True)
-    name = f"{path.stem[:40]}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}.jpg"
-    write(Picture(read(path, min(_THUMBNAIL, max(dimensions(path)))).pixels), folder / name, quality=88, force=True)
-    return f"{folder.name}/{name}"
+    """Write a small JPEG of a picture, and return its name relative to the page in `folder`."""
+    make_folder(folder / _PICTURES)
+    name = f"{path.stem[:40]}_{hashlib.sha256(relative(path, folder).encode()).hexdigest()[:8]}.jpg"
+    small = Picture(read(path, min(_THUMBNAIL, max(dimensions(path)))).pixels)
+    write(small, folder / _PICTURES / name, quality=88, force=True)
+    return f"{_PICTURES}/{name}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import random
 import tempfile
@@ -100,7 +101,9 @@ def write_study(report: Path, output: Path, *, seed: int = 0, force: bool = Fals
     template = Environment(autoescape=True, undefined=StrictUndefined).from_string(
         (files("impasto.metrics") / "study.html").read_text(encoding="utf-8")
     )
-    page = template.render(name=output.stem, trials=trials, pictures=[_embedded(Path(name)) for name in names])
+    shown = [_embedded(Path(name)) for name in names]
+    digest = hashlib.sha256(json.dumps([trials, shown]).encode()).hexdigest()[:16]
+    page = template.render(name=output.stem, trials=trials, pictures=shown, digest=digest)
     with replacing(output, force=force) as temporary:
         temporary.write_text(page, encoding="utf-8")
     return len(trials)
@@ -110,9 +113,10 @@ def _rows(report: Path) -> list[dict[str, str]]:
     path = report / "results.json" if report.is_dir() else report
     try:
         rows: list[dict[str, str]] = json.loads(path.read_text(encoding="utf-8"))["results"]
+        places = [{name: str(path.parent / row[name]) for name in ("content", "style", "picture")} for row in rows]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path} is no report; give a folder that 'impasto evaluate --report' made.") from error
-    return rows
+    return [{**row, **place} for row, place in zip(rows, places)]
 
 
 def _embedded(path: Path) -> str:
@@ -126,16 +130,22 @@ def _embedded(path: Path) -> str:
 def read_votes(paths: Sequence[Path]) -> tuple[list[Vote], int]:
     """The votes of several files, and how many were left out because their voter chose both ways.
 
+    A file that comes twice, under whatever name, counts once.
+
     Raises:
         InputError: a file that is no vote file, or two of different studies.
     """
     kept: list[Vote] = []
+    known: list[Votes] = []
     contradicting, studies = 0, set()
     for path in paths:
         try:
             told = Votes.model_validate_json(path.read_bytes())
         except (OSError, ValidationError) as error:
             raise InputError(f"{path} is no file of votes; give what the page of a study exported.") from error
+        if told in known:
+            continue
+        known.append(told)
         studies.add(told.study)
         choices: dict[tuple[str, frozenset[str]], set[str | None]] = {}
         for vote in told.votes:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import csv
 import json
 import math
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from string import Formatter
 
 from impasto.errors import InputError, PictureError
 from impasto.media.files import replacing
@@ -44,9 +46,9 @@ def find_results(method: str, folder: Path, pattern: str, pairs: Sequence[tuple[
     Raises:
         InputError: the pattern names neither, or there is not one result.
     """
-    if "{content}" not in pattern or not folder.is_dir():
+    if "content" not in _named_in(pattern) or _named_in(pattern) - {"content", "style"} or not folder.is_dir():
         raise InputError(
-            f"Expected a folder of results and a pattern with {{content}} in it, as {{content}}_{{style}}; got "
+            "Expected a folder of results and a pattern of {content} and, maybe, {style}, as {content}_{style}; got "
             f"{folder} and {pattern}."
         )
     by_stem = {path.stem: path for path in sorted(folder.rglob("*")) if path.is_file()}
@@ -59,6 +61,14 @@ def find_results(method: str, folder: Path, pattern: str, pairs: Sequence[tuple[
     if all(row.problem for row in rows):
         raise InputError(f"{folder} holds no result called {pattern} for any of the {len(rows)} pairs; give --pattern.")
     return rows
+
+
+def _named_in(pattern: str) -> set[str]:
+    """What is put into a pattern; nothing, if it is none."""
+    try:
+        return {name for _, name, _, _ in Formatter().parse(pattern) if name is not None}
+    except ValueError:
+        return set()
 
 
 def read_results(path: Path) -> list[Result]:
@@ -149,8 +159,19 @@ def interval(values: Sequence[float]) -> tuple[float, float, float]:
     return mean, float(drawn.confidence_interval.low), float(drawn.confidence_interval.high)
 
 
+def relative(path: Path, folder: Path) -> str:
+    """`path` as seen from `folder`, so that both may be moved together."""
+    try:
+        return Path(os.path.relpath(path, folder)).as_posix()
+    except ValueError:  # on another drive
+        return str(path.absolute())
+
+
 def write_tables(folder: Path, rows: Sequence[Result], lines: Sequence[Summary], spec: Mapping[str, object]) -> None:
-    """`results.csv`, a row for each result, and `results.json`, all there is.
+    """`results.csv`, a row for each result, and `results.json`, all there is; paths are relative to `folder`.
+
+    The table can be read by `read_results`: its columns `content` and `style` are the pictures, and the distances of
+    these names are `content_distance` and `style_distance`.
 
     Raises:
         OutputError: they cannot be written.
@@ -158,15 +179,18 @@ def write_tables(folder: Path, rows: Sequence[Result], lines: Sequence[Summary],
     names = [measure.name for measure in MEASURES]
     with replacing(folder / "results.csv") as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        writer.writerow(["method", "content", "style", "result", *names, "problem"])
+        columns = [f"{name}_distance" if name in ("content", "style") else name for name in names]
+        writer.writerow(["method", "content", "style", "result", *columns, "problem"])
         for row in rows:
             values = ["" if (value := row.measures.get(name)) is None else f"{value:.6g}" for name in names]
-            writer.writerow([row.method, row.content, row.style, row.picture, *values, row.problem])
+            pictures = [relative(path, folder) for path in (row.content, row.style, row.picture)]
+            writer.writerow([row.method, *pictures, *values, row.problem])
     content = {
         "specification": spec,
         "methods": [asdict(line) for line in lines],
         "results": [
-            {**asdict(row), **{k: str(getattr(row, k)) for k in ("content", "style", "picture")}} for row in rows
+            {**asdict(row), **{k: relative(getattr(row, k), folder) for k in ("content", "style", "picture")}}
+            for row in rows
         ],
     }
     with replacing(folder / "results.json") as temporary:

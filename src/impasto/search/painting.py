@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from torch import Tensor
 
 from impasto.encoders import load_encoder
+from impasto.media.image import dimensions
 from impasto.metrics.measures import Ruler
 from impasto.metrics.specification import MEASURES
 from impasto.recipes.job import prepare
@@ -29,6 +30,15 @@ class Painting:
     axes = ("content_weight=0.03:0.6", "learning_rate=0.005:0.06", "decay=0.05:0.6")
     objectives = ("style", "content")
     measures = {measure.name: measure.better for measure in MEASURES if measure.better != "neither"}
+
+    def check(self) -> None:
+        """See to it that both pictures can be read.
+
+        Raises:
+            PictureError: one cannot.
+        """
+        for path in (self.content, self.style):
+            dimensions(path)
 
     def identity(self) -> list[object]:
         """What makes it another search."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import quote
 
 from pydantic import BaseModel, ValidationError
 
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 _LOOKS = (1 / 3, 2 / 3)
 _STARTUP = 5
 _POLL_SECONDS = 1.0
+_STUDY, _BASE = "impasto", "base"
 
 
 class Subject(Protocol):
@@ -40,6 +43,10 @@ class Subject(Protocol):
     @property
     def measures(self) -> Mapping[str, str]:
         """{measure of what comes out: whether "lower" or "higher" is better}."""
+        ...
+
+    def check(self) -> None:
+        """Raise `InputError` where it cannot be tried at all."""
         ...
 
     def identity(self) -> list[object]:
@@ -93,12 +100,13 @@ class Search:
             import optuna
         except ImportError as error:
             raise SettingsError("A search needs an extra; install it with: pip install 'impasto[search]'.") from error
+        _check_ours(self.storage)
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         better = self.subject.measures
         try:
             study = optuna.create_study(
                 storage=f"sqlite:///{self.storage.absolute()}",
-                study_name="impasto",
+                study_name=_STUDY,
                 directions=["minimize" if better[name] == "lower" else "maximize" for name in self.objectives],
                 sampler=optuna.samplers.GPSampler(seed=self.seed + worker, n_startup_trials=_STARTUP),
                 pruner=optuna.pruners.MedianPruner(n_startup_trials=_STARTUP),
@@ -133,8 +141,7 @@ class Search:
         from optuna.trial import TrialState
 
         study = self.open(worker)
-        if not study.trials:
-            study.enqueue_trial(self._default(), skip_if_exists=True)
+        self.await_base(study)
         ended = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
         while time.monotonic() < deadline and len(_begun(study)) < trials:
             trial = study.ask()
@@ -150,8 +157,11 @@ class Search:
                 raise
             yield Tried(len(study.get_trials(deepcopy=False, states=ended)), settings, measured)
 
-    def _default(self) -> dict[str, Any]:
-        return {axis.name: getattr(self.subject.base, axis.name) for axis in self.axes}
+    def await_base(self, study: optuna.Study) -> None:
+        """See to it that the base is tried before anything else, unless it has been."""
+        if not _has_base(study):
+            settings = {axis.name: getattr(self.subject.base, axis.name) for axis in self.axes}
+            study.enqueue_trial(settings, user_attrs={_BASE: True})
 
     def _measured(self, settings: Mapping[str, Any], trial: optuna.Trial) -> dict[str, float]:
         from optuna.exceptions import TrialPruned
@@ -196,7 +206,8 @@ class Search:
         complete = [trial for trial in study.trials if trial.values]
         if not complete:
             raise InputError("No trial has ended well; allow more --minutes, or narrower ranges.")
-        base, signs = complete[0].values or [], [1 if d.name == "MINIMIZE" else -1 for d in study.directions]
+        base = next((trial.values for trial in complete if trial.user_attrs.get(_BASE)), complete[0].values) or []
+        signs = [1 if d.name == "MINIMIZE" else -1 for d in study.directions]
 
         def gain(values: Sequence[float]) -> float:
             gains = [sign * (old - new) / max(abs(old), 1e-9) for sign, old, new in zip(signs, base, values)]
@@ -228,6 +239,34 @@ class Search:
             study.tell(trial.number, state=TrialState.FAIL)
 
 
+def _has_base(study: optuna.Study) -> bool:
+    """Whether the trial of the base has come to its end, is under way or waits."""
+    from optuna.trial import TrialState
+
+    lost = (TrialState.FAIL, TrialState.PRUNED)
+    return any(trial.user_attrs.get(_BASE) and trial.state not in lost for trial in study.get_trials(deepcopy=False))
+
+
+def _check_ours(storage: Path) -> None:
+    """Refuse a file that is no search's, before anything is written to it.
+
+    Raises:
+        RecordError: it is something else.
+    """
+    if not storage.exists():
+        return
+    try:
+        table = sqlite3.connect(f"file:{quote(str(storage.absolute()))}?mode=ro", uri=True)
+        try:
+            found = table.execute("SELECT 1 FROM studies WHERE study_name = ?", (_STUDY,)).fetchone()
+        finally:
+            table.close()
+    except sqlite3.Error:
+        found = None
+    if not found:
+        raise RecordError(f"{storage} cannot be read as a search; remove it or name another output.")
+
+
 def run_in_processes(search: Search, trials: int, minutes: float, workers: int, threads: int) -> Iterator[int]:
     """Let `workers` processes try settings, yielding how many trials have ended."""
     import multiprocessing
@@ -236,6 +275,7 @@ def run_in_processes(search: Search, trials: int, minutes: float, workers: int, 
 
     context = multiprocessing.get_context("spawn")
     study = search.open()
+    search.await_base(study)
     processes = [
         context.Process(target=_work, args=(search, trials, 60 * minutes, worker, threads), daemon=True)
         for worker in range(workers)

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from impasto.collection.card import read_card
 from impasto.training.assignment import Assignment
+from impasto.training.pictures import find_pictures
 from impasto.training.settings import Training
 from impasto.weights.files import sha256
 
@@ -38,6 +39,14 @@ class Trained:
     def objectives(self) -> tuple[str, ...]:
         """What is sought if nothing else is said; `total` would be lowered by lower weights."""
         return tuple(name for name in self.measures if name != "total")
+
+    def check(self) -> None:
+        """See to it that there are pictures to learn from.
+
+        Raises:
+            InputError: there are none.
+        """
+        find_pictures([*self.assignment.photos, *self.assignment.paintings])
 
     def identity(self) -> list[object]:
         """What makes it another search."""

@@ -31,6 +31,7 @@ from impasto.training.workshop import Workshop
 
 SCALES = (1.0, 0.66)
 _VALIDATION, _TEST = 32, 96
+_DESCRIBING = 0.5  # of the time limit, at most: what has not been described by then is not learned from
 
 
 class InstantLesson(StyleLesson):
@@ -72,16 +73,18 @@ def train_instant(
     def described(paths: Sequence[Path]) -> Targets:
         return bind([description for _, description in describe_styles(encoder, paths, [1.0], set())])
 
-    broken: set[Path] = set()
-    descriptions = []
-    for share, description in describe_styles(encoder, painting_split.training, SCALES, broken):
-        descriptions.append(description)
-        yield Report(0.0, f"describing paintings, {share:.0%}", silent=not fabric.is_global_zero)
-
     card, network = load_model(start) if start else (None, Instant(channels_of(encoder)))
     if card and card.kind != "instant":
         raise SettingsError(f"{start} is a {card.kind}; an instant network goes on from another instant network.")
     network.requires_grad_(True)
+    broken: set[Path] = set()
+    descriptions = []
+    for share, description in describe_styles(encoder, painting_split.training, SCALES, broken):
+        descriptions.append(description)
+        if settings.minutes and workshop.spent > _DESCRIBING * 60 * settings.minutes:
+            break
+        yield Report(0.0, f"describing paintings, {share:.0%}", silent=not fabric.is_global_zero)
+
     validation = unseen(
         photo_split.validation, described(painting_split.validation[:_VALIDATION]), _VALIDATION, settings
     )

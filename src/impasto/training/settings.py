@@ -34,7 +34,9 @@ class Training(BaseModel):
         {"minutes", "steps", "patience", "validate_every", "checkpoint_minutes", "workers", "learning_rate", "clip"}
     )
 
-    minutes: float | None = Field(None, gt=0, description="Time limit; the learning rate has come to its end by then.")
+    minutes: float | None = Field(
+        None, gt=0, description="Time limit of the whole command, by whose end the learning rate has come to its own."
+    )
     steps: int = Field(20_000, ge=1, description="Steps at most.")
     batch: int = Field(8, ge=1, description="Crops per step and device.")
     crop_size: int = Field(128, ge=64, multiple_of=8, description="Side of the crops, in pixels.")

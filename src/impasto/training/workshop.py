@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import shutil
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from impasto.errors import RecordError, SettingsError
-from impasto.media.files import replacing
+from impasto.errors import OutputError, RecordError, SettingsError
+from impasto.media.files import make_folder, replacing
 from impasto.training.lesson import Lesson
 from impasto.training.loop import Progress, State, learn
 from impasto.training.pictures import Crops
@@ -30,6 +32,12 @@ class Workshop:
     def __init__(self, output: Path) -> None:
         self.folder = output.with_name(output.stem + ".training")
         self.checkpoint = self.folder / "checkpoint.pt"
+        self.began = time.monotonic()
+
+    @property
+    def spent(self) -> float:
+        """Seconds since the training was begun, or taken up again."""
+        return time.monotonic() - self.began
 
     def check(self, *, resume: bool, force: bool) -> None:
         """Refuse to overwrite a training that could be resumed, or to resume one that is not there.
@@ -72,16 +80,16 @@ class Workshop:
         """`learn`, with a checkpoint every few minutes and when the loop is left, whatever for but a diverged loss."""
         leader = fabric.is_global_zero
         if leader:
-            self.folder.mkdir(parents=True, exist_ok=True)
+            make_folder(self.folder)
         journal = self._journal(purge=resume["step"] if resume else 0) if leader else None
         progress, saved = None, time.monotonic()
-        steps = learn(lesson, crops, settings, fabric, resume)
+        steps = learn(lesson, crops, settings, fabric, resume, self.spent)
         try:
             for progress in steps:
                 if journal:
                     _write(journal, progress)
                 if leader and time.monotonic() - saved > 60 * settings.checkpoint_minutes:
-                    self.save(progress)
+                    self._try_to_save(progress)
                     saved = time.monotonic()
                 yield progress
         except GeneratorExit:
@@ -92,8 +100,17 @@ class Workshop:
             steps.close()  # type: ignore[attr-defined]
             if journal:
                 journal.close()
+            if leader and progress is None and not resume:
+                shutil.rmtree(self.folder, ignore_errors=True)
         if leader and progress:
             self.save(progress)
+
+    def _try_to_save(self, progress: Progress) -> None:
+        """Write the checkpoint; where that cannot be done now, it may be later."""
+        try:
+            self.save(progress)
+        except OutputError as error:
+            print(f"impasto: no checkpoint: {error}", file=sys.stderr)
 
     def save(self, progress: Progress) -> None:
         """Write the checkpoint.
