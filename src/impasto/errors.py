@@ -48,5 +48,9 @@ class TooLargeError(ImpastoError):
     """A job that would not fit into memory."""
 
 
+class PartedError(ImpastoError):
+    """Work that several processes did together, and that one of them has left."""
+
+
 class DivergedError(ImpastoError):
     """An optimisation that ran into NaN or infinity."""

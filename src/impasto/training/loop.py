@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from impasto.device import choose_device, in_bfloat16
-from impasto.errors import DivergedError, SettingsError
+from impasto.errors import DivergedError, PartedError, SettingsError
 from impasto.training.lesson import Lesson
 from impasto.training.loading import Loader
 from impasto.training.pictures import Crops
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 _REMEMBERED = 50
 _LAST_STEPS = 12  # what the test pictures at the end take, in steps: 96 seen forwards, where a step goes there and back
 _FROZEN = "encoder."
+_PARTED = ("connection closed", "connection reset", "broken pipe", "timed out", "gloo", "nccl", "distbackenderror")
 
 State = dict[str, Any]
 
@@ -117,6 +119,24 @@ def _part(fabric: Fabric) -> None:
         torch.distributed.destroy_process_group()
 
 
+@contextmanager
+def _together(fabric: Fabric) -> Iterator[None]:
+    """What all processes of a training do together; where another one has left, this one ends as well.
+
+    Raises:
+        PartedError: it has.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if fabric.world_size == 1 or not any(sign in str(error).lower() for sign in _PARTED):
+            raise
+        raise PartedError(
+            "Another process of the training has ended, so this one does, too; the same command with --resume goes on "
+            "from the last checkpoint."
+        ) from error
+
+
 class _Session:
     """Everything that changes while a network learns."""
 
@@ -145,7 +165,8 @@ class _Session:
         if self.settings.minutes is not None:
             share = max(share, (self.spent + _LAST_STEPS * self.pace) / (60 * self.settings.minutes))
         if self.fabric.world_size > 1:
-            share = float(self.fabric.broadcast(share))
+            with _together(self.fabric):
+                share = float(self.fabric.broadcast(share))
         return min(1.0, share)
 
     def advance(self, batches: Iterator[tuple[list[int], Tensor]]) -> Progress:
@@ -161,12 +182,12 @@ class _Session:
             indices, crops = next(batches)
             waited += time.monotonic() - asked
             last = part == self.settings.accumulate - 1
-            with self.fabric.no_backward_sync(self.module, enabled=not last and self.fabric.world_size > 1):
+            with _together(self.fabric), self.fabric.no_backward_sync(self.module, enabled=not last and self.fabric.world_size > 1):
                 loss, parts = self.module(crops.to(self.fabric.device, non_blocking=True), indices)
                 self.fabric.backward(loss / self.settings.accumulate)
             for name, value in {**parts, "total": loss.detach()}.items():
                 total[name] = total.get(name, 0.0) + float(value) / self.settings.accumulate
-        if not math.isfinite(total["total"]):
+        if not math.isfinite(self._sum_of_all(total["total"])):
             raise DivergedError(
                 f"The loss became {total['total']} at step {self.step + 1}; lower --learning-rate (now "
                 f"{self.settings.learning_rate:g}) or --clip, and go on from the last checkpoint with --resume."
@@ -185,6 +206,13 @@ class _Session:
         self.spent += elapsed
         speed = self.settings.batch * self.settings.accumulate * self.fabric.world_size / elapsed
         return self.standing(rate, speed, waited / elapsed, validation)
+
+    def _sum_of_all(self, value: float) -> float:
+        """Of all processes, so that what one finds out, all do."""
+        if self.fabric.world_size == 1:
+            return value
+        with _together(self.fabric):
+            return float(self.fabric.all_reduce(torch.tensor(value), reduce_op="sum"))  # type: ignore[arg-type]
 
     def standing(
         self, rate: float = 0.0, speed: float = 0.0, waited: float = 0.0, validation: dict[str, float] | None = None

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import shutil
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from impasto.errors import OutputError, RecordError, SettingsError
+from impasto.errors import OutputError, PartedError, RecordError, SettingsError
 from impasto.media.files import make_folder, replacing
 from impasto.training.lesson import Lesson
 from impasto.training.loop import Progress, State, learn
@@ -82,7 +82,7 @@ class Workshop:
         if leader:
             make_folder(self.folder)
         journal = self._journal(purge=resume["step"] if resume else 0) if leader else None
-        progress, saved = None, time.monotonic()
+        progress, saved, whole = None, time.monotonic(), False
         steps = learn(lesson, crops, settings, fabric, resume, self.spent)
         try:
             for progress in steps:
@@ -92,7 +92,8 @@ class Workshop:
                     self._try_to_save(progress)
                     saved = time.monotonic()
                 yield progress
-        except GeneratorExit:
+            whole = True
+        except (GeneratorExit, PartedError):
             if leader and progress:
                 self.save(progress)
             raise
@@ -100,7 +101,7 @@ class Workshop:
             steps.close()  # type: ignore[attr-defined]
             if journal:
                 journal.close()
-            if leader and progress is None and not resume:
+            if leader and not whole and not self.checkpoint.is_file():
                 shutil.rmtree(self.folder, ignore_errors=True)
         if leader and progress:
             self.save(progress)
@@ -110,7 +111,7 @@ class Workshop:
         try:
             self.save(progress)
         except OutputError as error:
-            print(f"impasto: no checkpoint: {error}", file=sys.stderr)
+            logging.getLogger("impasto").warning("No checkpoint: %s", error)
 
     def save(self, progress: Progress) -> None:
         """Write the checkpoint.
