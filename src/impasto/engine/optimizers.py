@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from impasto.engine.descent import OptimizerName
@@ -56,7 +57,8 @@ class Adam:
 
     def enlarge(self, size: tuple[int, int]) -> None:
         if self.mean is not None and self.square is not None:
-            self.mean, self.square = resample(self.mean, size), resample(self.square, size).clamp_min_(0)
+            # bicubic resampling falls below what is around it: a step divided by that is a pixel of pure colour
+            self.mean, self.square = resample(self.mean, size), F.interpolate(self.square, size, mode="bilinear")
 
     def state(self) -> dict[str, Any]:
         return {"mean": self.mean, "square": self.square, "count": self.count}
