@@ -39,7 +39,19 @@ def main() -> None:
         rows = []
         for content, style in pairs:
             result = folder / f"{content.stem}_{style.stem}.png"
-            cost = run("paint", content, style, "-o", result, option, name, "--force", "--size", arguments.size, *options.split())
+            cost = run(
+                "paint",
+                content,
+                style,
+                "-o",
+                result,
+                option,
+                name,
+                "--force",
+                "--size",
+                arguments.size,
+                *options.split(),
+            )
             judge = [sys.executable, arguments.shared / "judge" / "judge.py", "--size", arguments.size]
             judge += [content, style, result]
             judged = json.loads(subprocess.run(judge, check=True, capture_output=True, text=True).stdout)

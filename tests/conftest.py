@@ -22,8 +22,9 @@ SavePicture = Callable[..., Path]
 
 
 @pytest.fixture(autouse=True)
-def _private_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("IMPASTO_CACHE", str(tmp_path_factory.mktemp("cache")))
+def _private_folders(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("CACHE", "COLLECTION", "LIBRARY"):
+        monkeypatch.setenv(f"IMPASTO_{name}", str(tmp_path_factory.mktemp(name.lower())))
 
 
 @pytest.fixture

@@ -127,3 +127,30 @@ def test_weights_that_are_not_numbers_and_cards_of_another_version(tmp_path: Pat
     save_file(state, tmp_path / "next.impasto", {"impasto": json.dumps(told)})
     with pytest.raises(WeightsError, match="another version"):
         read_card(tmp_path / "next.impasto")
+
+
+@pytest.mark.parametrize("name", ["instant", "looks", "pointillist", "Optimize", "draft", "none"])
+def test_names_that_mean_something_are_not_taken(model: Path, name: str) -> None:
+    with pytest.raises(InputError, match="already means something"):
+        add(model, name)
+
+
+def test_a_file_on_the_shelf_does_not_stand_in_for_a_shipped_model(model: Path) -> None:
+    shelf_folder().mkdir(parents=True)
+    (shelf_folder() / "instant.impasto").write_bytes(model.read_bytes())
+    assert find("instant") != shelf_folder() / "instant.impasto"
+    remove("instant")
+    assert not (shelf_folder() / "instant.impasto").exists()
+
+
+def test_what_is_no_model_is_not_put_on_the_shelf(model: Path, tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes(model.read_bytes())
+    with pytest.raises(InputError, match=r"expected a \.impasto file"):
+        add(tmp_path / "a.jpg")
+
+
+def test_a_card_with_more_names_than_styles(model: Path, tmp_path: Path) -> None:
+    path = tmp_path / "three.impasto"
+    write_model(path, card(styles=("a", "b", "c")), Painter(**ARCHITECTURE).state_dict())  # type: ignore[arg-type]
+    with pytest.raises(WeightsError, match="names 3 styles, but its weights know 2"):
+        load_model(path)

@@ -8,11 +8,15 @@ import pytest
 import torch
 from torch import Tensor
 
+from impasto.encoders.compact import load_compact
 from impasto.engine.descent import Descent
+from impasto.engine.describe import described
 from impasto.engine.optimize import Objective, State, Step, enlarge, optimize
+from impasto.engine.optimizers import Adam
 from impasto.engine.scales import Scale, plan_scales
 from impasto.engine.start import first_image
 from impasto.errors import DivergedError
+from impasto.losses.wasserstein import Wasserstein
 from impasto.media.geometry import resample
 
 from fakes import picture
@@ -150,3 +154,34 @@ def test_starts() -> None:
     assert not torch.equal(first_image("noise", content, style, 7), first_image("noise", content, style, 8))
     tinted = first_image("color", content, style, 0)
     assert float((tinted.mean((2, 3)) - style.mean((2, 3))).abs().max()) < 0.05
+
+
+def test_squares_that_are_enlarged_never_fall_below_what_they_were() -> None:
+    adam = Adam()
+    adam.mean, adam.square = torch.zeros(1, 3, 12, 12), torch.full((1, 3, 12, 12), 1e-6)
+    adam.square[..., 4:8, 4:8] = 1.0
+    adam.enlarge((24, 24))
+    assert adam.square is not None
+    assert float(adam.square.min()) >= 0.999e-6
+    assert float(adam.square.max()) <= 1
+
+
+def test_a_painting_that_was_done_goes_on_as_it_was() -> None:
+    last = run(Descent())[-1]
+    state = last.state()
+    assert state is not None
+    (again,) = run(Descent(), resume=state)
+    assert again.done == 1
+    assert torch.equal(again.picture, last.picture)
+
+
+def test_large_pictures_are_described_in_tiles_as_in_one_piece(monkeypatch: pytest.MonkeyPatch) -> None:
+    encoder, whole = load_compact(), picture(333, 250)
+    layers = ("relu1_1", "relu3_1", "relu5_1")
+    one = described(whole, encoder, Wasserstein().describe, lambda part: encoder.walk(part, layers))
+    monkeypatch.setattr("impasto.engine.describe.LARGE", 1)
+    monkeypatch.setattr("impasto.engine.describe._TILE", 112)
+    tiled = described(whole, encoder, Wasserstein().describe, lambda part: encoder.walk(part, layers))
+    for layer in layers:
+        for name, value in one[layer].items():
+            torch.testing.assert_close(tiled[layer][name], value, atol=1e-4, rtol=1e-4)

@@ -108,3 +108,21 @@ def test_from_the_door(styles: Path, tmp_path: Path, save: Any, capsys: pytest.C
     assert len(re.findall(r"X, \w+: its", capsys.readouterr().out)) == 2
     with Image.open(tmp_path / "sheet.png") as sheet:
         assert sheet.width > 3 * 384
+
+
+def test_links_that_lead_nowhere_and_pictures_of_every_suffix(styles: Path, tmp_path: Path, capsys: Any) -> None:
+    assert run("styles", "list") == 0
+    assert "is empty; add pictures with" in capsys.readouterr().out
+    (styles / "gone.png").symlink_to(tmp_path / "nothing.png")
+    Image.open(styles / "fine_red.png").save(styles / "moving.gif")
+    assert run("styles", "add", styles) == 0
+    assert "4 added" in capsys.readouterr().out
+    (tmp_path / "list.txt").write_text("styles/fine_red.png\nstyles/none.png\n")
+    assert run("styles", "add", tmp_path / "list.txt") == 1
+    assert "none.png cannot be read" in capsys.readouterr().err
+
+
+def test_what_a_style_is_called(styles: Path) -> None:
+    catalogue = Catalogue()
+    list(catalogue.add(sorted(styles.iterdir()), {"artist": "Monet"}))
+    assert [entry.label for entry in catalogue.entries()] == ["Monet, broad_red", "Monet, fine_blue", "Monet, fine_red"]

@@ -43,3 +43,13 @@ def test_transparent_pixels_take_the_nearest_colour_and_visible_ones_stay() -> N
     assert float(filled[0, 0, 0, 0]) > 0.6
     assert float(filled[0, 2, -1, -1]) > 0.4
     assert float(filled.sum(1).min()) > 0.3
+
+
+@pytest.mark.parametrize("size", [(16, 300), (300, 16), (40, 41), (64, 64), (100, 37)])
+def test_a_picture_that_is_half_transparent_has_no_black_in_it(size: tuple[int, int]) -> None:
+    pixels, alpha = torch.zeros(1, 3, *size), torch.zeros(1, 1, *size)
+    longer = 2 if size[0] > size[1] else 3
+    seen = [slice(None)] * 4
+    seen[longer] = slice(0, size[longer - 2] // 2)
+    pixels[tuple(seen)], alpha[tuple(seen)] = 0.9, 1
+    torch.testing.assert_close(fill_transparent(pixels, alpha), torch.full_like(pixels, 0.9), atol=0.02, rtol=0)

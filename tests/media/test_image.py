@@ -233,5 +233,16 @@ def test_writing_refuses_and_leaves_nothing(tmp_path: Path, save: Save, monkeypa
         write(shown, path, force=True)
     assert path.read_bytes() == before
     assert os.listdir(tmp_path) == ["there.png"]
-    write(shown, tmp_path / "there.jpg", quality=50)
-    assert (tmp_path / "there.jpg").stat().st_size < (len(before) if before else 0) * 100
+    with pytest.raises(SettingsError, match=r"ends in \.jpg, .*; got \.png"):
+        write(shown, tmp_path / ".png")
+
+
+def test_quality_and_print_resolution_are_in_the_file(tmp_path: Path) -> None:
+    noisy = Picture(torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0)))
+    write(noisy, tmp_path / "fine.jpg", quality=95, dpi=300)
+    write(noisy, tmp_path / "coarse.jpg", quality=20)
+    assert (tmp_path / "coarse.jpg").stat().st_size < (tmp_path / "fine.jpg").stat().st_size / 2
+    write(noisy, tmp_path / "print.png", dpi=300)
+    for name in ("fine.jpg", "print.png"):
+        with Image.open(tmp_path / name) as opened:
+            assert opened.info["dpi"] == pytest.approx((300, 300), abs=0.5)

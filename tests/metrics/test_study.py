@@ -89,3 +89,11 @@ def test_files_of_votes(tmp_path: Path) -> None:
     (tmp_path / "6.json").write_text("{}")
     with pytest.raises(InputError, match="no file of votes"):
         read_votes([tmp_path / "6.json"])
+
+
+def test_the_same_votes_count_once(tmp_path: Path) -> None:
+    told = {"study": "s", "voter": "me", "votes": [{"pair": "p", "methods": ["a", "b"], "winner": "a"}]}
+    for name in ("1.json", "copy.json"):
+        (tmp_path / name).write_text(json.dumps(told))
+    kept, _ = read_votes([tmp_path / "1.json", tmp_path / "1.json", tmp_path / "copy.json"])
+    assert len(kept) == 1

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from impasto.losses.wasserstein import Wasserstein, covariance_of
-from impasto.models.grain import unsettled
+from impasto.models.grain import unsettled, varied
 from impasto.models.instant import STYLE_LAYERS, Instant
 from impasto.models.painter import Painter
 from impasto.models.stages import WHOLE, Moments, Stage, styled
@@ -151,3 +151,20 @@ def test_the_instant_network_follows_the_style() -> None:
     assert torch.equal(first, again)
     assert not torch.allclose(first, second)
     assert set(described()) == set(STYLE_LAYERS)
+
+
+def test_statistics_are_as_exact_in_bfloat16() -> None:
+    x = random(1, 4, 40, 40) + 100
+    moments = Moments.of(x.bfloat16())
+    assert moments.mean.dtype == torch.float32
+    torch.testing.assert_close(moments.variance, x.bfloat16().float().var((2, 3), keepdim=True, correction=0),
+                               rtol=0.01, atol=0.05)  # fmt: skip
+
+
+def test_a_variation_of_a_part_is_the_part_of_the_variation() -> None:
+    photo = torch.full((1, 3, 90, 110), 0.5)
+    whole = varied(photo, 7)
+    assert torch.equal(varied(photo[..., 30:70, 50:], 7, 30, 50), whole[..., 30:70, 50:])
+    assert torch.equal(varied(photo, 0), photo)
+    assert not torch.equal(varied(photo, 8), whole)
+    assert float((whole - photo).std()) == pytest.approx(0.025, abs=0.01)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ import torch
 from PIL import Image
 
 import impasto
-from impasto.errors import PictureError, SettingsError, UnknownName
+from impasto.errors import PictureError, SettingsError, TooLargeError, UnknownName
 from impasto.media.image import read
 from impasto.recipes.engines import choose
 from impasto.recipes.feedforward import FeedForward
@@ -172,3 +173,50 @@ def test_what_is_refused(photo: Path, style: Path, tmp_path: Path, capsys: pytes
         assert run("paint", photo, style, "-o", out, *arguments) == 2
         assert message in capsys.readouterr().err
     assert not out.exists()
+
+
+def test_strips_for_which_there_is_no_room(save: Any, style: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    photo = save("large.png", 310, 203)
+    monkeypatch.setattr("impasto.recipes.feedforward.LARGE", 1)
+
+    def full(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("impasto.models.strips.Stored.append", full)
+        with pytest.raises(TooLargeError, match=r"temporary files, and .* is full .*TMPDIR"):
+            painted(photo, style, size=310)
+    monkeypatch.setattr("shutil.disk_usage", lambda folder: SimpleNamespace(free=1000))
+    with pytest.raises(TooLargeError, match="temporary files"):
+        painted(photo, style, size=310)
+
+
+def test_memory_is_looked_at_before(photo: Path, style: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("impasto.recipes.quick.free_memory", lambda device: 1_000_000_000)
+    with pytest.raises(TooLargeError, match=r"in one pass takes about .* give --size \d+ or less"):
+        painted(photo, style, size=16000)
+
+
+def test_memory_that_ends_on_the_way_is_one_sentence(
+    photo: Path, style: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def ends(*_: Any, **__: Any) -> torch.Tensor:
+        return torch.empty(1 << 60)
+
+    for name, how in (("impasto.recipes.feedforward.FeedForward.draw", ["--engine", "instant"]),
+                      ("impasto.recipes.optimize._Canvas._see", [])):  # fmt: skip
+        with monkeypatch.context() as patched:
+            patched.setattr(name, ends)
+            assert run("paint", photo, style, *how, "-o", tmp_path / "out.png") == 2
+        told = capsys.readouterr().err
+        assert "Memory ran out while 512x384 pixels were painted; give --size" in told
+        assert not (tmp_path / "out.png").exists()
+
+
+def test_the_two_precisions_paint_alike(photo: Path, style: Path) -> None:
+    for styles, how in (([style], {"engine": "instant"}), (["looks:swirls"], {}), ([style], {"steps": (4,)})):
+        exact, fast = (
+            impasto.stylize(photo, *styles, size=128, precision=precision, **how).pixels
+            for precision in ("float32", "bfloat16")
+        )
+        assert 0 < float((exact - fast).abs().mean()) < 6 / 255

@@ -9,7 +9,8 @@ import pytest
 import torch
 
 import impasto
-from impasto.errors import InputError, PictureError, RecordError, SettingsError, TooLargeError, UnknownName
+from impasto import errors
+from impasto.errors import PictureError, RecordError, SettingsError, TooLargeError, UnknownName
 from impasto.media.image import Picture, read
 from impasto.provenance import Record
 from impasto.recipes.checkpoint import load_checkpoint, save_checkpoint
@@ -211,5 +212,41 @@ def test_broken_records_are_refused(packet: bytes | None) -> None:
         Record.from_xmp(packet)
 
 
-def test_every_error_is_ours() -> None:
-    assert issubclass(InputError, impasto.ImpastoError)
+def test_every_error_is_ours_and_inputs_are_values() -> None:
+    every = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, Exception)]
+    assert len(every) > 8
+    assert all(issubclass(kind, errors.ImpastoError) for kind in every)
+    assert {kind for kind in every if issubclass(kind, ValueError)} >= {errors.PictureError, errors.SettingsError}
+
+
+def test_layers_may_be_written_as_text() -> None:
+    assert preset("balanced", style_layers="relu3_1=1, relu4_1=0.5").style_layers == {"relu3_1": 1.0, "relu4_1": 0.5}
+    with pytest.raises(SettingsError, match="style_layers"):
+        preset("balanced", style_layers="relu3_1")
+
+
+def test_a_seed_is_a_variation(job_inputs: tuple[Path, Path]) -> None:
+    photo, style = job_inputs
+    how: dict[str, Any] = {"engine": "instant", "size": 96}
+    plain, other, again, third = (impasto.stylize(photo, style, **how, seed=seed).pixels for seed in (0, 1, 1, 2))
+    assert torch.equal(plain, impasto.stylize(photo, style, **how).pixels)
+    assert torch.equal(other, again)
+    for one, two in ((plain, other), (other, third)):
+        assert 2 / 255 < float((one - two).abs().mean()) < 40 / 255
+    slow = [impasto.stylize(photo, style, size=64, steps=(3,), seed=seed).pixels for seed in (1, 2)]
+    assert float((slow[0] - slow[1]).abs().mean()) > 1 / 255
+
+
+def test_records_say_device_and_precision(job_inputs: tuple[Path, Path]) -> None:
+    photo, style = job_inputs
+    for precision in ("float32", "bfloat16"):
+        for how in ({"engine": "instant"}, {"steps": (1,)}):
+            painted = impasto.stylize(photo, style, size=64, precision=precision, device="cpu", **how)
+            told = Record.from_xmp(painted.metadata).versions
+            assert (told["device"], told["precision"]) == ("cpu", precision)
+
+
+def test_a_painting_is_not_enlarged_beyond_all_measure(job_inputs: tuple[Path, Path]) -> None:
+    photo, style = job_inputs
+    with pytest.raises(SettingsError, match=r"asks for a painting of 16000, more than 8192; give --style-scale 4\.09"):
+        impasto.stylize(photo, style, size=2000, style_scale=8)

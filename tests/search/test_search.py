@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -167,3 +168,45 @@ def test_settings_of_a_training(tmp_path: Path, save: Any, capsys: pytest.Captur
     assert run(*command, "--objective", "beauty", "--", *training) == 2
     assert "There is no measure called 'beauty'" in capsys.readouterr().err
     assert run(*command, "--content", style, "--style", style, "--", *training) == 2
+
+
+def test_a_foreign_database_is_left_alone(tmp_path: Path, save: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    content, style = save("c.png", 64, 80, 1), save("s.png", 70, 60, 2)
+    with sqlite3.connect(tmp_path / "app.sqlite") as table:
+        table.execute("CREATE TABLE customers (name TEXT)")
+    (tmp_path / "app.json").write_text("precious")
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    command = ["search", "--content", content, "--style", style, "--size", 64, "--trials", 1]
+    assert run(*command, "-o", tmp_path / "app.json") == 2
+    assert "cannot be read as a search" in capsys.readouterr().err
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_what_cannot_be_tried_leaves_nothing(tmp_path: Path, save: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    content = save("c.png", 64, 80, 1)
+    command = ["search", "--content", content, "--style", tmp_path / "nosuch.jpg", "-o", tmp_path / "best.json"]
+    assert run(*command) == 2
+    assert "There is no file" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["c.png"]
+
+
+class Dying(Valley):
+    """Its first attempt is killed."""
+
+    def __init__(self) -> None:
+        self.attempts = 0
+
+    def attempt(self, settings: BaseModel, looks: Sequence[float]) -> Iterator[dict[str, float]]:
+        self.attempts += 1
+        if self.attempts == 1:
+            raise KeyboardInterrupt
+        return super().attempt(settings, looks)
+
+
+def test_the_base_is_tried_again_if_its_trial_was_killed(tmp_path: Path) -> None:
+    job = Search(Dying(), [Axis.parse("strength=0:1", Recipe)], ("left", "right"), tmp_path / "s.sqlite")
+    with pytest.raises(KeyboardInterrupt):
+        list(job.run(3, time.monotonic() + 100))
+    tried = list(job.run(3, time.monotonic() + 100))
+    assert tried[0].settings == {"strength": QUICK.strength}
+    assert all(job.chosen().values["left"] <= one.values["left"] for one in tried[:1])

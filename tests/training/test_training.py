@@ -14,12 +14,14 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 import torch
 from PIL import Image
 
 from impasto.collection.card import load_model, read_card
-from impasto.errors import DivergedError, InputError, PictureError, RecordError, SettingsError
+from impasto.collection.shelf import find
+from impasto.errors import DivergedError, InputError, OutputError, PictureError, RecordError, SettingsError
 from impasto.training.instant import train_instant
 from impasto.training.lesson import Choice
 from impasto.training.loading import Loader
@@ -27,6 +29,8 @@ from impasto.training.loop import learning_rate
 from impasto.training.painter import train_painter
 from impasto.training.pictures import Crops, find_pictures, split
 from impasto.training.settings import InstantTraining, PainterTraining, Training
+from impasto.training.workshop import Workshop
+from impasto.weights.fetch import cache_folder
 
 from door import run
 
@@ -148,13 +152,7 @@ def test_a_painter_learns(folder: Path, style: Path, tmp_path: Path) -> None:
     assert read_card(more).styles == ("style", "other")
     assert read_card(more).training["from"]["name"] == "one.impasto"
     with pytest.raises(SettingsError, match="a painter goes on from another painter"):
-        list(train_painter([style], more, quick, photos=[folder], start=_instant_file()))
-
-
-def _instant_file() -> Path:
-    from impasto.collection.shelf import find
-
-    return find("instant")
+        list(train_painter([style], more, quick, photos=[folder], start=find("instant")))
 
 
 def test_it_stops_when_nothing_gets_better(folder: Path, style: Path, tmp_path: Path) -> None:
@@ -278,3 +276,116 @@ def test_what_the_door_refuses(folder: Path, style: Path, tmp_path: Path, capsys
     assert "The setting clip is" in capsys.readouterr().err
     assert not list(tmp_path.glob("p.*"))
     assert json.loads(PainterTraining().model_dump_json())["style_scale"] == 1.0
+
+
+def test_lists_and_archives_that_cannot_be_read(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "latin.txt").write_bytes("photos/Käse.png\n".encode("latin-1"))
+    with pytest.raises(InputError, match="save it as text in UTF-8"):
+        find_pictures([tmp_path / "latin.txt"])
+    with zipfile.ZipFile(tmp_path / "locked.zip", "w") as archive:
+        archive.write(folder / "00.png", "a.png")
+    packed = bytearray((tmp_path / "locked.zip").read_bytes())
+    for header, flags in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        packed[packed.index(header) + flags] |= 1  # encrypted, it says
+    (tmp_path / "locked.zip").write_bytes(packed)
+    with pytest.raises(InputError, match="without a password"):
+        find_pictures([tmp_path / "locked.zip"])
+    (folder / "gone.png").symlink_to(tmp_path / "nothing.png")
+    assert len(find_pictures([folder])[0]) == 24
+
+
+def test_two_processes_may_unpack_one_archive(folder: Path, tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        for path in folder.iterdir():
+            archive.write(path, path.name)
+    code = (
+        "import sys, pathlib; from impasto.training.pictures import find_pictures; "
+        "print(len(find_pictures([pathlib.Path(sys.argv[1])])[0]))"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / "a.zip")]
+    both = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(3)]
+    assert [process.communicate(timeout=60)[0] for process in both] == ["24\n"] * 3
+    (unpacked,) = (cache_folder() / "archives").iterdir()
+    assert len(list(unpacked.iterdir())) == 24
+
+
+def test_the_time_limit_is_that_of_the_whole_command(folder: Path, style: Path, tmp_path: Path) -> None:
+    settings = PainterTraining(**{**QUICK, "steps": 10_000, "minutes": 0.001})
+    reports = list(train_painter([style], tmp_path / "p.impasto", settings, photos=[folder]))
+    assert len(reports) == 1
+    assert read_card(tmp_path / "p.impasto").training["steps"] == 1
+    described = InstantTraining(**{**QUICK, "steps": 10_000, "minutes": 0.0001})
+    steps = [
+        one for one in train_instant([folder], [folder], tmp_path / "i.impasto", described) if "step" in one.message
+    ]
+    assert len(steps) == 1
+
+
+def test_faults_are_found_before_the_work(folder: Path, tmp_path: Path) -> None:
+    settings = InstantTraining(**QUICK)
+    steps = train_instant([folder], [folder], tmp_path / "i.impasto", settings, start=find("looks"))
+    with pytest.raises(SettingsError, match="goes on from another instant network"):
+        next(iter(steps))
+    assert not (tmp_path / "i.training").exists()
+
+
+def test_a_training_that_came_to_nothing_leaves_nothing(folder: Path, style: Path, tmp_path: Path) -> None:
+    settings = PainterTraining(**{**QUICK, "steps": 60, "learning_rate": 1e30, "warm_up": 0, "clip": 1e30})
+    with pytest.raises(DivergedError):
+        list(train_painter([style], tmp_path / "p.impasto", settings, photos=[folder]))
+    assert not [*tmp_path.glob("p.*")]
+
+
+def test_checkpoints_that_cannot_be_written_now_may_be_later(
+    folder: Path, style: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def full(*_: Any) -> None:
+        raise OutputError("The disk is full.")
+
+    save, calls = Workshop.save, []
+
+    def sometimes(self: Any, progress: Any) -> None:
+        calls.append(progress.step)
+        (full if len(calls) < 3 else save)(self, progress)
+
+    monkeypatch.setattr(Workshop, "save", sometimes)
+    settings = PainterTraining(**{**QUICK, "checkpoint_minutes": 1e-9})
+    list(train_painter([style], tmp_path / "p.impasto", settings, photos=[folder]))
+    assert caplog.text.count("No checkpoint: The disk is full.") == 2
+    assert (tmp_path / "p.training" / "checkpoint.pt").is_file()
+
+
+def test_a_network_learns_not_to_weave_and_not_to_swim(folder: Path, style: Path, tmp_path: Path) -> None:
+    for name in ("grid", "shift"):
+        only = {"style_weight": 0.0, "content_weight": 0.0, "grid_weight": 0.0, f"{name}_weight": 1.0}
+        settings = PainterTraining(**{**QUICK, "steps": 40, "warm_up": 0, "learning_rate": 0.01, **only})
+        reports = list(train_painter([style], tmp_path / f"{name}.impasto", settings, photos=[folder]))
+        first, mean = (float(one.message.split(f"{name} ")[1].split()[0]) for one in (reports[0], reports[-1]))
+        assert mean < 0.8 * first
+
+
+@pytest.mark.parametrize("leaving", ["nan", "interrupt", "death"])
+def test_processes_that_train_together_end_together(folder: Path, style: Path, tmp_path: Path, leaving: str) -> None:
+    output = tmp_path / "p.impasto"
+    flags = ["--batch", 1, "--crop-size", 64, "--device", "cpu", "--devices", 2, "--checkpoint-minutes", 0.01]
+    flags += ["--learning-rate", 1e30, "--warm-up", 0, "--clip", 1e30] if leaving == "nan" else []
+    command = ["train", "painter", "--style", style, "--photos", folder, "--from", "none", "-o", output, *flags]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "impasto", *map(str, command), "--steps", "100000"],
+        stderr=subprocess.PIPE, text=True, start_new_session=True, env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+    checkpoint = tmp_path / "p.training" / "checkpoint.pt"
+    for _ in range(600):
+        if checkpoint.is_file() or leaving == "nan":
+            break
+        time.sleep(0.1)
+    if leaving == "interrupt":
+        process.send_signal(signal.SIGINT)  # the first process alone
+    if leaving == "death":
+        psutil.Process(process.pid).children(recursive=True)[0].kill()
+    _, told = process.communicate(timeout=60)
+    assert process.returncode == (130 if leaving == "interrupt" else 2), told
+    wanted = {"nan": "The loss became nan", "interrupt": "--resume goes on", "death": "Another process"}[leaving]
+    assert wanted in told
+    if leaving != "nan":
+        assert torch.load(checkpoint, weights_only=True)["step"] >= 1

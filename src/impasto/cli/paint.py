@@ -33,10 +33,10 @@ _WORK = Group("Work", sort_key=3)
 
 
 def paint(
-    photo: Annotated[Path, Parameter(group=_FILES)],
+    photo: Annotated[Path, Parameter(group=_FILES, allow_leading_hyphen=True)],
     /,
     *styles: Annotated[str, Parameter(group=_FILES)],
-    output: Annotated[Path, Parameter(name=["--output", "-o"], group=_FILES)],
+    output: Annotated[Path, Parameter(name=["--output", "-o"], group=_FILES, allow_leading_hyphen=True)],
     force: Annotated[bool, Parameter(group=_FILES, negative="")] = False,
     quality: Annotated[int | None, Parameter(group=_FILES)] = None,
     depth: Annotated[Literal[8, 16] | None, Parameter(group=_FILES)] = None,
@@ -88,7 +88,7 @@ def paint(
     from impasto.cli.streams import from_stdin, to_stdout
     from impasto.recipes.output import Output
 
-    choice = choose(engine, styles)
+    began, choice = time.monotonic(), choose(engine, styles)
     with from_stdin(photo) as photo, to_stdout(output) as path:
         target = Output(path, quality, depth, dpi, json)
         inputs = [photo, *styles, weights, engine, preset]
@@ -110,7 +110,7 @@ def paint(
         if estimate:
             print(job.estimated())
         else:
-            job.run(resume=resume)
+            job.run(resume=resume, began=began)
 
 
 def _strength(recipe: BaseModel | None) -> tuple[dict[str, Any], bool]:
@@ -161,9 +161,8 @@ class OnePass:
         """What it takes, in words."""
         return str(self.manner.estimate(self.photo, self.max_pixels))
 
-    def run(self, *, resume: bool) -> None:
-        """Paint and write."""
-        began = time.monotonic()
+    def run(self, *, resume: bool, began: float) -> None:
+        """Paint and write; the command was given at `began`."""
         picture = self.manner.paint(self.photo, max_pixels=self.max_pixels, output=self.output.told())
         self.output.write(picture)
         _say_done(self.output, picture.size, began)
@@ -208,14 +207,14 @@ class Slow:
         )
         return job.writing(self.output.told())
 
-    def run(self, *, resume: bool) -> None:
+    def run(self, *, resume: bool, began: float) -> None:
         """Paint, showing how it goes; write the picture, also when interrupted."""
         from impasto.cli.keeping import Keeper
         from impasto.recipes.checkpoint import checkpoint_path, load_checkpoint
 
         job, unfinished = self._job(resume=resume), checkpoint_path(self.output.path)
         state = load_checkpoint(unfinished, job.record) if resume else None
-        step, began = None, time.monotonic()
+        step = None
         with stop_between_steps() as interrupt, progress_line() as progress:
             task = progress.add_task(self.output.path.name, total=1.0, note="")
             keeper = Keeper(job, unfinished, self.preview)
@@ -246,8 +245,8 @@ class Slow:
 
 
 def _say_done(output: Output, size: tuple[int, int], began: float) -> None:
-    where = sys.stderr if is_stdout(output.path) else sys.stdout
-    print(f"{output.path}  {size[1]}x{size[0]}  {time.monotonic() - began:.1f} s", file=where)
+    where, name = (sys.stderr, "standard output") if is_stdout(output.path) else (sys.stdout, output.path)
+    print(f"{name}  {size[1]}x{size[0]}  {time.monotonic() - began:.1f} s", file=where)
 
 
 def _note(step: Step) -> str:

@@ -53,7 +53,7 @@ def add(
             known = done if done in ("added", "moved", "known") else "passed over"
             counts[known] = counts.get(known, 0) + 1
             if known == "passed over":
-                progress.console.print(done, markup=False)
+                progress.console.print(done, markup=False, soft_wrap=True)
             progress.update(task, advance=1, note=path.name)
     print(", ".join(f"{count} {name}" for name, count in counts.items()))
     if "passed over" in counts:

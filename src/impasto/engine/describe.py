@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator
 
 from torch import Tensor
@@ -27,8 +28,8 @@ def described(picture: Tensor, encoder: Encoder, describe: Describe, see: See) -
     places: dict[str, int] = {}
     for part, inner in _tiles(picture, encoder):
         for layer, features in see(part):
-            steps = [round(whole / seen) for whole, seen in zip(part.shape[-2:], features.shape[-2:])]
-            rows, columns = (slice(side.start // step, side.stop // step) for side, step in zip(inner, steps))
+            step = 2 ** int(math.log2(part.shape[-1] / features.shape[-1]))
+            rows, columns = (slice(side.start // step, side.stop // step) for side in inner)
             features = features[..., rows, columns]
             count = features.shape[-2] * features.shape[-1]
             if not count:

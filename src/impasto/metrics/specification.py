@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,8 @@ MEASURES = (
     Measure("color", "lower", "sliced Wasserstein-1 distance of colours in CIELAB to the style's"),
     Measure("sharpness", "neither", "mean length of the luma's gradient, of 255"),
     Measure("grain", "neither", "deviation of what looks like noise in luma, of 255 (Immerkær, 1996)"),
+    Measure("grid", "lower", "weave: how much fine detail depends on row or column modulo 4, of the result as it is"),
+    Measure("salt", "lower", "pixels of a colour beyond all of their neighbours', per million, of the result as it is"),
 )
 
 SIZE = 512
@@ -38,6 +40,8 @@ SET_LAYERS = ("relu2_1", "relu3_1", "relu4_1")
 SET_CELLS = 4
 DIRECTIONS = 32
 SSIM_SIGMA = 1.5
+GRID_PERIOD = 4
+SALT = 0.1
 
 
 def specification(encoder: str, sha256: str) -> dict[str, object]:

@@ -182,7 +182,10 @@ class _Session:
             indices, crops = next(batches)
             waited += time.monotonic() - asked
             last = part == self.settings.accumulate - 1
-            with _together(self.fabric), self.fabric.no_backward_sync(self.module, enabled=not last and self.fabric.world_size > 1):
+            with (
+                _together(self.fabric),
+                self.fabric.no_backward_sync(self.module, enabled=not last and self.fabric.world_size > 1),
+            ):
                 loss, parts = self.module(crops.to(self.fabric.device, non_blocking=True), indices)
                 self.fabric.backward(loss / self.settings.accumulate)
             for name, value in {**parts, "total": loss.detach()}.items():
