@@ -9,8 +9,12 @@ demo: .venv/core
 	$(BIN)/impasto paint examples/cat.jpg examples/styles/swirls.jpg -o demo.png --force
 	@echo "Painted: $(CURDIR)/demo.png"
 
+# Both precisions on every machine, whatever is faster there; each test process keeps to one thread.
 test: .venv/dev
-	$(BIN)/python -m pytest
+	$(MAKE) --no-print-directory -j2 --output-sync=target test-float32 test-bfloat16
+
+test-%: .venv/dev
+	IMPASTO_PRECISION=$* $(BIN)/python -m pytest
 
 lint: .venv/dev
 	$(BIN)/ruff check .

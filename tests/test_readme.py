@@ -5,13 +5,19 @@ from __future__ import annotations
 import re
 import runpy
 import shlex
+import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from PIL import Image
 
 from impasto.cli import app
+from impasto.encoders.vgg import VGG19
+
+from door import run
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -31,6 +37,68 @@ def test_commands_are_understood(command: str) -> None:
     _, *arguments = shlex.split(command)
     parsed, _bound, _ = app.parse_args(arguments, exit_on_error=False, print_error=False)
     assert callable(parsed)
+
+
+SMALLER = [
+    (r"--minutes \S+", "--minutes 0.01"),
+    (r"--trials \S+", "--trials 1"),
+    (r"--steps \d+", "--steps 1"),
+    (r"--size \d+", "--size 96"),
+    (r"--crop-size \d+", "--crop-size 64"),
+    (r"--contents photos/ --styles paintings/", "--contents few/ --styles starry.jpg --preset draft --size 64"),
+]
+
+
+def smaller(command: str) -> list[str]:
+    """The arguments of a command of the README, for less work: fewer minutes, smaller pictures."""
+    for pattern, instead in SMALLER:
+        command = re.sub(pattern, instead, command)
+    if " paint " in command and "--size" not in command:
+        command += " --size 96"
+    if "train encoder" in command:
+        command += " --crops 16 --steps 1"
+    return shlex.split(command)[1:]
+
+
+def few_crops(monkeypatch: pytest.MonkeyPatch) -> None:
+    for training, names in {"collection": ("_DESCRIBED", "_VALIDATION", "_TEST"), "instant": ("_VALIDATION", "_TEST"),
+                            "painter": ("_VALIDATION", "_TEST")}.items():  # fmt: skip
+        for name in names:
+            monkeypatch.setattr(f"impasto.training.{training}.{name}", 4)
+
+
+def random_vgg19(path: Path) -> None:
+    shapes = {key: width for key, width in VGG19.convolutions.items() if key <= "5_1"}
+    state, channels = {}, 3
+    for key, width in shapes.items():
+        state[f"conv{key}.weight"] = torch.randn(width, channels, 3, 3) * (2 / (9 * channels)) ** 0.5
+        state[f"conv{key}.bias"], channels = torch.zeros(width), width
+    state["conv1_1.weight"] /= 128
+    torch.save(state, path)
+
+
+@pytest.mark.timeout(900)
+def test_commands_do_what_they_say(save: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    few_crops(monkeypatch)
+    for number, name in enumerate(("photo.jpg", "starry.jpg", "a.jpg", "b.jpg")):
+        save(name, 96, 128, number)
+    for folder, count in (("photos", 24), ("paintings", 24), ("my_paintings", 12), ("few", 1)):
+        (tmp_path / folder).mkdir()
+        for number in range(count):
+            save(f"{folder}/{folder}{number:02}.jpg", 72, 80, 100 * len(folder) + number)
+    for name in ("pointillist_divisionist", "ukiyoe_shinhanga"):
+        (tmp_path / f"{name}.txt").write_text("\n".join(f"paintings/paintings{n:02}.jpg" for n in range(24)))
+    random_vgg19(tmp_path / "vgg19-dcbb9e9d.pth")
+    for command in commands():
+        arguments = smaller(command)
+        flag = next((flag for flag in ("-o", "--report", "--sheet") if flag in arguments), None)
+        written = Path(arguments[arguments.index(flag) + 1]) if flag else None
+        if written and written.is_file():
+            for old in tmp_path.glob(f"{written.stem}.*"):
+                shutil.rmtree(old) if old.is_dir() else old.unlink()
+        assert run(*arguments) == 0, command
+        assert written is None or written.exists(), command
 
 
 def test_the_three_lines_of_python(save: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -54,9 +122,19 @@ def test_links_and_the_tree_exist() -> None:
 
 
 def test_no_file_names_a_machine() -> None:
-    for path in ROOT.rglob("*"):
-        if path.suffix in {".py", ".md", ".toml", ".txt", ".json"} and not {".venv", ".git"} & set(path.parts):
-            assert not re.search(r"(?<![\w.])/(work|root|home/\w+)/", path.read_text()), path
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=False).stdout
+    names = [ROOT / name for name in listed.split("\0") if name] or [
+        path for path in ROOT.rglob("*") if path.is_file() and not {".venv", ".git"} & set(path.parts)
+    ]
+    read = 0
+    for path in names:
+        try:
+            text = path.read_text(encoding="utf-8")
+        except UnicodeDecodeError:
+            continue
+        read += 1
+        assert not re.search(r"(?<![\w.])/(work|root|home/\w+)/", text), path
+    assert read > 100
 
 
 def test_examples_paint_what_is_shipped(tmp_path: Path) -> None:

@@ -48,8 +48,8 @@ def in_bfloat16(device: torch.device, precision: Precision) -> bool:
 def bfloat16_pays(device: torch.device) -> bool:
     """Whether `device` is faster in bfloat16 than in float32.
 
-    On CPUs that takes AMX. Measured on one pass at 512 px on a CPU with AMX (`benchmarks/precision.py`): 2.3 times as
-    fast; with its instructions limited to AVX512_BF16, 0.6 times; to AVX2, which emulates bfloat16, 0.14 times.
+    On CPUs that takes AMX. Measured on one with it (`benchmarks/precision.py`: one pass, the slow road, training): 1.1 to
+    1.6 times as fast; with its instructions limited to AVX512_BF16, 0.7 to 0.9 times; and to AVX2 0.14.
     """
     import torch
 

@@ -140,7 +140,9 @@ def test_a_bug_keeps_its_traceback(photo: Path, style: Path, tmp_path: Path, mon
         run("paint", photo, style, "-o", tmp_path / "out.png", *QUICK)
 
 
-@pytest.mark.parametrize("command", [[], ["paint"], ["reproduce"], ["weights"], ["doctor"], ["train", "encoder"]])
+@pytest.mark.parametrize(
+    "command", [[], ["paint"], ["reproduce"], ["weights"], ["doctor"], ["train", "encoder"], ["--install-completion"]]
+)
 def test_help(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert run(*command, "--help") == 0
     assert "Usage: impasto" in capsys.readouterr().out
@@ -151,6 +153,7 @@ def test_doctor_and_weights(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("weights", "list") == 0
     shown = capsys.readouterr().out
     assert torch.__version__ in shown
+    assert all(f"IMPASTO_{name} names another" in shown for name in ("COLLECTION", "LIBRARY", "CACHE"))
     assert "impasto weights get vgg19" in shown
     assert run("weights", "get", "vgg99") == 2
 

@@ -270,6 +270,9 @@ def test_what_the_door_refuses(folder: Path, style: Path, tmp_path: Path, capsys
     assert "ends in .impasto" in capsys.readouterr().err
     assert run(*command, "nothing", "-o", tmp_path / "p.impasto") == 2
     assert "no model on the shelf" in capsys.readouterr().err
+    (tmp_path / "mine.impasto").write_bytes(find("looks").read_bytes())
+    assert run(*command, tmp_path / "mine.impasto", "-o", tmp_path / "mine.impasto", "--force") == 2
+    assert "one of the inputs" in capsys.readouterr().err
     assert run(*command, "none", "-o", tmp_path / "p.impasto", "--resume") == 2
     assert "no training to resume" in capsys.readouterr().err
     assert run(*command, "none", "-o", tmp_path / "p.impasto", "--clip", 0) == 2

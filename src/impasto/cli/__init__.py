@@ -41,6 +41,7 @@ app = App(
     - `impasto reproduce out.png`
     """,
 )
+app.register_install_completion_command()
 app.command(paint)
 app.command(batch)
 app.command(style)

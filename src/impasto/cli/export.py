@@ -37,12 +37,14 @@ def export(
     from impasto.encoders import load_encoder
     from impasto.errors import SettingsError
     from impasto.export import export as write
-    from impasto.media.files import check_writable
+    from impasto.media.files import check_apart, check_writable
 
     if output.suffix != ".onnx":
         raise SettingsError(f"Expected a name that ends in .onnx; got {output}.")
     check_writable(output, force=force)
-    card, network = load_model(find(model))
+    source = find(model)
+    check_apart([output], [source])
+    card, network = load_model(source)
     for written in write(card, network, load_encoder("compact"), output, float16=float16, force=force):
         size = written.path.stat().st_size / 1e6
         print(f"{written.path}  {size:.1f} MB  largest difference {written.difference:.1e}")

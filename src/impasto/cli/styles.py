@@ -126,11 +126,11 @@ def recommend(
     from impasto.library.advice import recommend as advise
     from impasto.library.catalogue import Catalogue
     from impasto.library.traits import SIZE, traits_of
-    from impasto.media.files import check_writable
     from impasto.media.image import dimensions, read
+    from impasto.recipes.output import Output
 
     if sheet:
-        check_writable(sheet, force=force)
+        Output(sheet).check([photo, *(entry.path for entry in Catalogue().entries())], force=force)
     traits = traits_of(read(photo, min(SIZE, max(dimensions(photo)))).pixels, load_encoder("compact"))
     advice = advise(traits, Catalogue().entries())[:count]
     for one in advice:

@@ -97,7 +97,7 @@ def instant(
         force: Replace files that exist.
     """
     work = assignment("instant", photos, paintings, start, preset, settings)
-    _check(output, resume=resume, force=force)
+    _check(work, output, resume=resume, force=force)
     _follow(work.run(output, resume=resume), output)
 
 
@@ -133,7 +133,7 @@ def painter(
         force: Replace files that exist.
     """
     work = assignment("painter", photos or [], style, start, preset, settings)
-    _check(output, resume=resume, force=force)
+    _check(work, output, resume=resume, force=force)
     _follow(work.run(output, resume=resume), output)
 
 
@@ -170,7 +170,7 @@ def collection(
         force: Replace files that exist.
     """
     work = assignment("collection", photos, paintings, start, preset, settings)
-    _check(output, resume=resume, force=force)
+    _check(work, output, resume=resume, force=force)
     _follow(work.run(output, resume=resume), output)
 
 
@@ -196,16 +196,17 @@ def assignment(
     return Assignment.begin(kind, photos, paintings, start, chosen)
 
 
-def _check(output: Path, *, resume: bool, force: bool) -> None:
+def _check(work: Assignment, output: Path, *, resume: bool, force: bool) -> None:
     """Say before the work what would prevent its result from being written."""
     from impasto.collection.card import SUFFIX
     from impasto.errors import SettingsError
-    from impasto.media.files import check_writable
+    from impasto.media.files import check_apart, check_writable
     from impasto.training.workshop import Workshop
 
     if output.suffix != SUFFIX:
         raise SettingsError(f"Expected a name that ends in {SUFFIX} for the model; got {output}.")
     check_writable(output, force=force or resume)
+    check_apart([output], [work.start, *work.photos, *work.paintings])
     Workshop(output).check(resume=resume, force=force)
 
 

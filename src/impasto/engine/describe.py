@@ -11,7 +11,7 @@ from impasto.encoders.encoder import Encoder
 from impasto.losses.terms import Statistics, Targets
 
 LARGE = 1 << 22
-_TILE = 1024
+_TILE = 768
 
 Describe = Callable[[Tensor], Statistics]
 See = Callable[[Tensor], Iterable[tuple[str, Tensor]]]

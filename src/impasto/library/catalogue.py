@@ -47,16 +47,21 @@ class Entry:
         return self.path.is_file()
 
 
+def library_folder() -> Path:
+    """Where the user's library lies: `IMPASTO_LIBRARY`, or a folder of the user's data."""
+    named = os.environ.get("IMPASTO_LIBRARY")
+    return Path(named or Path(platformdirs.user_data_dir("impasto", appauthor=False)) / "library")
+
+
 class Catalogue:
-    """The library in `folder`: `IMPASTO_LIBRARY`, or a folder of the user's data.
+    """The library in `folder`, or in the user's.
 
     Raises:
         OutputError: the folder cannot be made, or its table is damaged.
     """
 
     def __init__(self, folder: Path | None = None) -> None:
-        named = os.environ.get("IMPASTO_LIBRARY")
-        folder = folder or Path(named or Path(platformdirs.user_data_dir("impasto", appauthor=False)) / "library")
+        folder = folder or library_folder()
         self.path = folder / "styles.sqlite"
         with self._opened():
             folder.mkdir(parents=True, exist_ok=True)
