@@ -48,7 +48,7 @@ def in_bfloat16(device: torch.device, precision: Precision) -> bool:
 def bfloat16_pays(device: torch.device) -> bool:
     """Whether `device` is faster in bfloat16 than in float32.
 
-    On CPUs that takes AMX. Measured on one with it (`benchmarks/precision.py`: one pass, the slow road, training): 1.1 to
+    On CPUs that takes AMX. Measured on one (`benchmarks/precision.py`: one pass, the slow road, training): 1.1 to
     1.6 times as fast; with its instructions limited to AVX512_BF16, 0.7 to 0.9 times; and to AVX2 0.14.
     """
     import torch

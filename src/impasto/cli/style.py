@@ -30,7 +30,7 @@ def style(
         output: The .style file to write.
         blend: Weights of several, like 2:1; equal by default.
         size: Long side of the pictures that it is for, in pixels.
-        style_scale: Size of the strokes relative to the picture.
+        style_scale: Size at which the painting is seen: finer marks below 1, softer ones above.
         force: Replace a file that exists.
     """
     from impasto.errors import SettingsError

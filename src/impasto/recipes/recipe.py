@@ -33,7 +33,9 @@ class Look(BaseModel):
     )
     strength: float = Field(1.0, ge=0, le=1, description="From the photo (0) to the full style (1).")
     color: Color = Field("style", description="Colours of the style, of the photo, or style's moved to the photo's.")
-    style_scale: float = Field(1.0, ge=0.1, le=8, description="Size of the strokes relative to the picture.")
+    style_scale: float = Field(
+        1.0, ge=0.1, le=8, description="Size at which the painting is seen: finer marks below 1, softer ones above."
+    )
     seed: int = Field(0, ge=0, lt=2**63, description="Variation: another number, another picture; 0 is the plain one.")
     device: DeviceName = Field("auto", description="Where to compute.")
     precision: Precision = Field("auto", description="bfloat16 where it is faster, or one of both.")

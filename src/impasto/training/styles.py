@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from impasto.encoders.encoder import Encoder
+from impasto.engine.describe import described
 from impasto.errors import InputError, PictureError
 from impasto.losses.terms import Targets
 from impasto.media.geometry import resample
@@ -24,7 +25,7 @@ def describe_style(encoder: Encoder, picture: Tensor, scale: float = 1.0) -> Tar
     """{layer: statistics (1, ...)} of `picture` (1, 3, H, W), at `scale` times its size."""
     size = round(picture.shape[-2] * scale), round(picture.shape[-1] * scale)
     sized = resample(picture, size).clamp(0, 1).contiguous(memory_format=torch.channels_last)
-    return {layer: STYLE.describe(features) for layer, features in encoder(sized, STYLE_LAYERS).items()}
+    return described(sized, encoder, STYLE.describe, lambda part: encoder.walk(part, STYLE_LAYERS))
 
 
 def describe_styles(
