@@ -11,7 +11,7 @@ import impasto
 
 PACKAGE = Path(impasto.__file__).parent
 FLOORS = [
-    {"errors", "device", "weights", "provenance"},
+    {"errors", "device", "processes", "weights", "provenance"},
     {"media", "encoders", "losses", "models", "controls"},
     {"engine", "collection"},
     {"recipes", "training", "library", "metrics", "export"},

@@ -8,7 +8,7 @@ import re
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from impasto.errors import RecordError
 
@@ -32,6 +32,12 @@ class Source(BaseModel):
 
     name: str
     sha256: str
+
+    @field_validator("name")
+    @classmethod
+    def _as_text(cls, name: str) -> str:
+        """Names that are no text are told with question marks, lest a record cannot be written."""
+        return name.encode(errors="replace").decode()
 
 
 class Record(BaseModel):

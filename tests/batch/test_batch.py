@@ -273,3 +273,34 @@ def test_names_that_are_too_long_are_refused_before_any_work(
     assert run("batch", photos, "--style", tmp_path / f"{'y' * 100}.png", "-o", tmp_path / "out", *SMALL) == 2
     assert "too long" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("source", "out"), [("photos", "."), ("photos/*.jpg", "."), ("photos/*.jpg", "photos"), ("photos", "photos")]
+)
+def test_results_may_lie_above_or_among_the_photos(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any, source: str, out: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for told in ("painted, of", "already there, of"):
+        assert run("batch", source, "--style", "style.png", "-o", out, *SMALL) == 0
+        assert told in capsys.readouterr().out
+
+
+def test_who_has_lost_a_picture_to_another_batch_does_not_write_it(tmp_path: Path) -> None:
+    old, new = Job("a.png", "old", "c", "s"), Job("a.png", "new", "c", "s")
+    ledger = Ledger(tmp_path)
+    ledger.enter([old])
+    assert ledger.claim(["old"]) == old
+    assert ledger.mine(old)
+    ledger.enter([new])
+    assert not ledger.mine(old)
+
+
+def test_names_that_are_no_text(photos: Path, tmp_path: Path, capsys: Any) -> None:
+    strange = os.fsdecode(os.fsencode(photos) + b"/caf\xe9.jpg")
+    Path(strange).write_bytes((photos / "a.jpg").read_bytes())
+    assert run("batch", photos, "--style", tmp_path / "style.png", "-o", tmp_path / "out", *SMALL) == 2
+    assert "is no text in UTF-8" in capsys.readouterr().err
+    for how in (["--engine", "instant"], ["--steps", "2"]):
+        assert run("paint", strange, tmp_path / "style.png", "-o", tmp_path / "one.png", "--force", *how, *SMALL) == 0

@@ -20,7 +20,9 @@ from PIL import Image
 
 from impasto.cli.interrupt import stop_between_steps
 from impasto.errors import OutputError
-from impasto.media.image import read
+from impasto.media.geometry import resample
+from impasto.media.image import Picture, read
+from impasto.media.writing import write
 from impasto.recipes import checkpoint
 from impasto.recipes.output import Output
 
@@ -270,3 +272,29 @@ def test_saved_styles_and_paintings_in_any_order(photo: Path, style: Path, save:
 def test_saving_a_style_refuses_in_one_sentence(style: Path, tmp_path: Path, flags: list[str], capsys: Any) -> None:
     assert run("style", style, *flags, "-o", tmp_path / "a.style") == 2
     assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_panoramas_and_no_weights_are_estimated_or_refused(save: Any, style: Path, tmp_path: Path, capsys: Any) -> None:
+    wide = save("wide.png", 40, 500)
+    for engine in ("optimize", "instant"):
+        assert run("paint", wide, style, "--engine", engine, "--size", 500, "--estimate", "-o", tmp_path / "o.png") == 0
+    nothing = ["--style-weight", 0, "--content-weight", 0]
+    assert run("paint", style, style, *nothing, "--estimate", "-o", tmp_path / "o.png") == 2
+    assert "all 0" in capsys.readouterr().err
+
+
+def test_a_picture_that_was_resized_is_told(photo: Path, style: Path, tmp_path: Path, capsys: Any) -> None:
+    out = tmp_path / "out.png"
+    assert run("paint", photo, style, "--engine", "instant", "--size", 64, "-o", out) == 0
+    painted = read(out)
+    write(Picture(resample(painted.pixels, (24, 32)).clamp(0, 1), metadata=painted.metadata), out, force=True)
+    assert run("reproduce", out) == 1
+    assert "has another size now" in capsys.readouterr().out
+
+
+def test_no_room_at_all_is_one_sentence(
+    photo: Path, style: Path, tmp_path: Path, monkeypatch: Any, capsys: Any
+) -> None:
+    monkeypatch.setattr("impasto.recipes.quick.free_memory", lambda device: 1000)
+    assert run("paint", photo, style, "--engine", "instant", "-o", tmp_path / "out.png") == 2
+    assert "close other programs" in capsys.readouterr().err

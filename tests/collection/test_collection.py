@@ -154,3 +154,12 @@ def test_a_card_with_more_names_than_styles(model: Path, tmp_path: Path) -> None
     write_model(path, card(styles=("a", "b", "c")), Painter(**ARCHITECTURE).state_dict())  # type: ignore[arg-type]
     with pytest.raises(WeightsError, match="names 3 styles, but its weights know 2"):
         load_model(path)
+
+
+def test_only_what_lies_on_the_shelf_is_removed(model: Path, tmp_path: Path) -> None:
+    add(model, "mine")
+    for name in (str(tmp_path / "two"), "../two", "../shelf/mine"):
+        with pytest.raises(UnknownName):
+            remove(name)
+    assert model.is_file()
+    assert (shelf_folder() / "mine.impasto").is_file()

@@ -44,7 +44,7 @@ def test_one_that_loses_them_gets_as_much_as_leaves_them(save: Any) -> None:
 def test_from_the_door(how: tuple[str, ...], save: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     photo, style, output = save("photo.png", 90, 120), save("style.png", 90, 90, 4), tmp_path / "out.png"
     assert run("paint", photo, style, "--strength", "auto", "--size", 120, *how, "-o", output) == 0
-    said = float(capsys.readouterr().out.split("strength ")[1].split(",")[0])
+    said = float(capsys.readouterr().err.split("strength ")[1].split(",")[0])
     assert Record.from_xmp(read(output).metadata).recipe["strength"] == said
     assert 0 < said < 1
     if "instant" in how:

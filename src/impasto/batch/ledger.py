@@ -88,6 +88,11 @@ class Ledger:
                 self._table.execute(change, (_owner(), job.output))
         return job
 
+    def mine(self, job: Job) -> bool:
+        """Whether this process is still the one to do the job."""
+        row = self._table.execute("SELECT key, owner FROM pictures WHERE output = ?", (job.output,)).fetchone()
+        return bool(row == (job.key, _owner()))
+
     def busy(self, keys: Iterable[str]) -> bool:
         """Whether one of these is being done by somebody."""
         running = self._table.execute("SELECT key FROM pictures WHERE state = 'running'")
@@ -149,6 +154,17 @@ class Ledger:
             "UPDATE pictures SET state = ?, error = ?, owner = NULL WHERE output = ? AND key = ?",
             (state, error, job.output, job.key),
         )
+
+
+def results_in(folder: Path) -> set[Path]:
+    """What batches have painted into `folder`, whole paths; nothing where there was none."""
+    if not (folder / _NAME).is_file():
+        return set()
+    ledger = Ledger(folder)
+    try:
+        return {(folder / output).resolve() for (output,) in ledger._table.execute("SELECT output FROM pictures")}
+    finally:
+        ledger.close()
 
 
 def _owner() -> str:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from impasto.batch.ledger import results_in
 from impasto.errors import InputError
 from impasto.media.formats import named_as_picture
 
@@ -25,7 +26,8 @@ def plan(sources: Sequence[str], styles: Sequence[str], suffix: str, output: Pat
     """Pairs from folders, files, globs and tables (.csv); results are named after content and style.
 
     A table has the columns `content` and `style`, and may have `output`; its paths are relative to its folder. A style
-    may be a folder of paintings. What lies in the folder `output` is a result, not a photo.
+    may be a folder of paintings. What a batch has painted into the folder `output` is no photo, nor is what lies there
+    where it lies below the photos.
 
     Raises:
         InputError: no source, one without pictures, no style, or two results of one name.
@@ -75,9 +77,13 @@ def _contents(source: str, output: Path) -> list[tuple[Path, Path]]:
     else:
         named = map(Path, sorted(glob.glob(source, recursive=True)))  # noqa: PTH207
         found = [(path, Path(path.name)) for path in named if _is_picture(path)]
-    results = output.resolve()
-    if results != root.resolve():
-        found = [pair for pair in found if results not in pair[0].resolve().parents]
+    results, folder = results_in(output), output.resolve()
+    within = root.is_dir() and root.resolve() in folder.parents
+    found = [
+        (path, below)
+        for path, below in found
+        if path.resolve() not in results and not (within and folder in path.resolve().parents)
+    ]
     if not found:
         raise InputError(f"There are no pictures in {source}; give a folder, a file, a glob in quotes, or a .csv.")
     return found
@@ -112,7 +118,15 @@ def _table(path: Path, suffix: str) -> list[Pair]:
 
 
 def told_apart(pairs: Sequence[Pair]) -> list[Pair]:
-    """The same, results of equal names called after their content's whole file name."""
+    """The same, results of equal names called after their content's whole file name.
+
+    Raises:
+        InputError: names that would still be equal, or that are no text.
+    """
+    for pair in pairs:
+        for name in (str(pair.content), *pair.styles):
+            if not name.isprintable() and name != name.encode(errors="replace").decode():
+                raise InputError(f"The name {name!r} is no text in UTF-8; rename the file.")
     counts: dict[Path, int] = {}
     for pair in pairs:
         counts[pair.output] = counts.get(pair.output, 0) + 1

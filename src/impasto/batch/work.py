@@ -8,7 +8,7 @@ import json
 import multiprocessing
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from multiprocessing.synchronize import Event
 from pathlib import Path
@@ -19,6 +19,7 @@ from impasto.batch.plan import Pair
 from impasto.errors import ImpastoError, InputError, OutputError
 from impasto.media.files import make_folder
 from impasto.media.image import Picture
+from impasto.processes import deaf_to_interrupts
 from impasto.weights.files import sha256
 
 _POLL_SECONDS = 0.2
@@ -86,7 +87,7 @@ class Batch:
                 "folder for the results."
             )
 
-    def run(self, workers: int, threads: int) -> Iterator[dict[str, tuple[str, str | None]]]:
+    def run(self, workers: int, threads: int) -> Generator[dict[str, tuple[str, str | None]], None, None]:
         """Paint in `workers` processes, yielding {output: (state, error)} now and then; leaving ends them politely.
 
         Raises:
@@ -95,8 +96,9 @@ class Batch:
         context = multiprocessing.get_context("spawn")
         stop = context.Event()
         processes = [context.Process(target=_work, args=(self, threads, stop), daemon=True) for _ in range(workers)]
-        for process in processes:
-            process.start()
+        with deaf_to_interrupts():
+            for process in processes:
+                process.start()
         try:
             while any(process.is_alive() for process in processes):
                 time.sleep(_POLL_SECONDS)
@@ -120,13 +122,10 @@ class Batch:
 
 def _work(batch: Batch, threads: int, stop: Event) -> None:
     """One process, which ends with ENOSPC where nothing can be written any more."""
-    import signal
     import sys
 
     import torch
 
-    for number in (signal.SIGINT, getattr(signal, "SIGHUP", signal.SIGINT)):
-        signal.signal(number, signal.SIG_IGN)
     torch.set_num_threads(threads)
     try:
         _paint_all(batch, stop)
@@ -147,7 +146,9 @@ def _paint_all(batch: Batch, stop: Event) -> None:
             time.sleep(_POLL_SECONDS)
             continue
         try:
-            _paint(batch, job, painters)
+            picture = _painted(batch, job, painters)
+            if ledger.mine(job):
+                _write(batch, job, picture)
         except OutputError:
             ledger.release(job)
             raise
@@ -160,12 +161,15 @@ def _paint_all(batch: Batch, stop: Event) -> None:
     ledger.close()
 
 
-def _paint(batch: Batch, job: Job, painters: dict[str, Paint]) -> None:
-    from impasto.recipes.output import Output
-
+def _painted(batch: Batch, job: Job, painters: dict[str, Paint]) -> Picture:
     if job.style not in painters:
         painters[job.style] = batch.opener(job.style)
-    picture = painters[job.style](job.content)
+    return painters[job.style](job.content)
+
+
+def _write(batch: Batch, job: Job, picture: Picture) -> None:
+    from impasto.recipes.output import Output
+
     path = batch.folder / job.output
     make_folder(path.parent)
     Output(path, batch.quality).write(picture)

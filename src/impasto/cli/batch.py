@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -75,11 +76,12 @@ def batch(
     began = time.monotonic()
     with stop_between_steps("the pictures in hand") as interrupt, progress_line() as progress:
         task = progress.add_task(output.name, total=len(pairs), note="")
-        for states in job.run(count, max(1, cores() // count)):
-            ended = [state for state, _ in states.values() if state in ("done", "failed")]
-            progress.update(task, completed=len(ended), note=f"{len(ended)} of {len(pairs)}")
-            if interrupt.requested:
-                break
+        with closing(job.run(count, max(1, cores() // count))) as running:
+            for states in running:
+                ended = [state for state, _ in states.values() if state in ("done", "failed")]
+                progress.update(task, completed=len(ended), note=f"{len(ended)} of {len(pairs)}")
+                if interrupt.requested:
+                    break
     complete = _report(job, time.monotonic() - began)
     if interrupt.requested:
         print("Stopped. The same command goes on.", file=sys.stderr)

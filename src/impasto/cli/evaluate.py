@@ -6,6 +6,7 @@ import random
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -164,10 +165,11 @@ def _painted(
         raise SettingsError(f"Expected 1 worker or more; got {workers}.")
     with stop_between_steps("the pictures in hand") as interrupt, progress_line() as progress:
         task = progress.add_task(_label(engine), total=len(plan), note="")
-        for states in job.run(count, max(1, cores() // count)):
-            progress.update(task, completed=sum(state in ("done", "failed") for state, _ in states.values()))
-            if interrupt.requested:
-                break
+        with closing(job.run(count, max(1, cores() // count))) as running:
+            for states in running:
+                progress.update(task, completed=sum(state in ("done", "failed") for state, _ in states.values()))
+                if interrupt.requested:
+                    break
     if interrupt.requested:
         print("Stopped. The same command goes on.", file=sys.stderr)
         sys.exit(130)

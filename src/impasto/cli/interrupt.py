@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import _thread
 import os
 import signal
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +14,7 @@ from types import FrameType
 _SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 _HANGUP = getattr(signal, "SIGHUP", None)
 _AGAIN_SECONDS = 0.05
+_TERMINALS = [descriptor for descriptor in (1, 2) if os.isatty(descriptor)]  # asked now, as one that is gone says no
 
 
 @dataclass
@@ -71,7 +72,7 @@ def _raise_where_it_is_heard(number: int, frame: FrameType | None) -> None:
     """`KeyboardInterrupt`; in the midst of pyvips, whose callbacks swallow it, the same signal a little later."""
     if frame is None or "pyvips" not in frame.f_code.co_filename:
         raise KeyboardInterrupt
-    timer = threading.Timer(_AGAIN_SECONDS, os.kill, (os.getpid(), number))
+    timer = threading.Timer(_AGAIN_SECONDS, _thread.interrupt_main, (number,))
     timer.daemon = True
     timer.start()
 
@@ -81,7 +82,7 @@ def _tell(message: str) -> None:
 
 
 def _mute() -> None:
-    """The terminal is gone: what is said from now on goes nowhere, rather than ending the work."""
+    """The terminal is gone: what was said to it goes nowhere from now on, rather than ending the work."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
-    for stream in (sys.stdout, sys.stderr):
-        os.dup2(nowhere, stream.fileno())
+    for descriptor in _TERMINALS:
+        os.dup2(nowhere, descriptor)

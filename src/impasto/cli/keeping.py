@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from impasto.cli.streams import is_stdout
 from impasto.errors import OutputError
 
 if TYPE_CHECKING:
@@ -40,6 +41,8 @@ class Keeper:
         from impasto.recipes.checkpoint import save_checkpoint
 
         state = step.state() if step else None
+        if is_stdout(self.unfinished.with_suffix("")):
+            return False
         if state is None:
             return self.unfinished.is_file()
         try:

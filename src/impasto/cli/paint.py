@@ -95,6 +95,8 @@ def paint(
         target.check(inputs, force=force or resume, besides=[preview])
         if preview is not None:
             Output(preview).check(force=force or resume)
+        if resume and is_stdout(path):
+            raise SettingsError("Nothing is kept of a painting that goes to standard output; leave out --resume.")
         changes, automatic = _strength(recipe)
         job: OnePass | Slow
         if choice.model:
@@ -128,7 +130,7 @@ def _chosen(photo: Path, paint: Paint, max_pixels: int) -> float:
         task = progress.add_task("strength", total=None, note="")
         for draft in drafts(paint, photo, max_pixels):
             progress.update(task, note=f"{draft.strength:.2f}: content distance {draft.content:.3f}")
-    print(f"strength {draft.strength:g}, at a content distance of {draft.content:.2f}")
+    print(f"strength {draft.strength:g}, at a content distance of {draft.content:.2f}", file=sys.stderr)
     return draft.strength
 
 
@@ -230,15 +232,12 @@ class Slow:
                 raise KeyboardInterrupt
             interrupt.writing = True
             stopped = step is not None and step.done < 1 and interrupt.requested
-            if stopped:
-                keeper.keep(step)
+            kept = stopped and keeper.keep(step)
             keeper.write(step, self.output)
         if stopped and step is not None:
-            print(
-                f"Stopped at {step.done:.0%}; {self.output.path} holds the picture so far. "
-                "The same command with --resume goes on.",
-                file=sys.stderr,
-            )
+            where = "standard output" if is_stdout(self.output.path) else self.output.path
+            advice = " The same command with --resume goes on." if kept else ""
+            print(f"Stopped at {step.done:.0%}; {where} holds the picture so far.{advice}", file=sys.stderr)
             sys.exit(130)
         unfinished.unlink(missing_ok=True)
         _say_done(self.output, job.painter.size(), began)

@@ -108,9 +108,13 @@ def _check_same(before: Record, now: Record) -> None:
     for name, value in now.versions.items():
         if before.versions.get(name, value) != value:
             print(f"Painted with {name} {before.versions[name]}, now {value}: small differences may come of it.")
-    for old, new in ((before.encoder, now.encoder), (before.model, now.model)):
-        if old and new and old.sha256 != new.sha256:
-            raise RecordError(f"The picture was painted with other weights ({old.name}); give them by --weights.")
+    if before.encoder.sha256 != now.encoder.sha256:
+        raise RecordError(f"It was painted with other weights of the encoder ({before.encoder.name}); give --weights.")
+    if before.model and now.model and before.model.sha256 != now.model.sha256:
+        raise RecordError(
+            f"It was painted with another {before.model.name} than this version has; make it again with the version "
+            f"that it names, impasto {before.versions.get('impasto')}."
+        )
 
 
 def _compare(target: Path, again: Picture, record: Record) -> int:
@@ -125,7 +129,11 @@ def _compare(target: Path, again: Picture, record: Record) -> int:
         if path.read_bytes() == target.read_bytes():
             print(f"{target} is reproduced byte for byte.")
             return 0
-        difference = (read(path).pixels - read(target).pixels).abs() * 255
+        ours, theirs = read(path), read(target)
+    if ours.size != theirs.size:
+        print(f"{target} has another size now than it was painted in, {ours.size[1]}x{ours.size[0]} pixels.")
+        return 1
+    difference = (ours.pixels - theirs.pixels).abs() * 255
     if difference.max() == 0:
         print(f"{target} is reproduced pixel for pixel; the file's other contents differ.")
         return 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -90,10 +91,11 @@ def search(
     with stop_between_steps("this trial") as interrupt, progress_line() as progress:
         task = progress.add_task(output.stem, total=trials, note="")
         if workers > 1:
-            for done in run_in_processes(job, trials, minutes, workers, max(1, cores() // workers)):
-                progress.update(task, completed=done)
-                if interrupt.requested:
-                    break
+            with closing(run_in_processes(job, trials, minutes, workers, max(1, cores() // workers))) as running:
+                for done in running:
+                    progress.update(task, completed=done)
+                    if interrupt.requested:
+                        break
         else:
             for tried in job.run(trials, time.monotonic() + 60 * minutes):
                 values = "  ".join(f"{name} {tried.values[name]:.3f}" for name in job.objectives if tried.values)

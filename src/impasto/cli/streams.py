@@ -34,11 +34,13 @@ def to_stdout(path: Path) -> Iterator[Path]:
         return
     with tempfile.TemporaryDirectory() as folder:
         written = Path(folder) / _OUTPUT
-        yield written
-        if written.is_file():
-            with written.open("rb") as file:
-                shutil.copyfileobj(file, sys.stdout.buffer)
-            sys.stdout.flush()
+        try:
+            yield written
+        finally:
+            if written.is_file():
+                with written.open("rb") as file:
+                    shutil.copyfileobj(file, sys.stdout.buffer)
+                sys.stdout.flush()
 
 
 def is_stdout(path: Path) -> bool:

@@ -226,7 +226,8 @@ def _follow(reports: Iterator[Report], output: Path) -> None:
                 told = time.monotonic()
             if interrupt.requested:
                 break
-    reports.close()  # type: ignore[attr-defined]
+        interrupt.writing = True
+        reports.close()  # type: ignore[attr-defined]
     if report is None or report.silent:
         return
     print(report.message)

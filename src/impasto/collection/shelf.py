@@ -14,6 +14,7 @@ from impasto.collection.card import SUFFIX, Card, load_model, read_card
 from impasto.errors import InputError, OutputError, UnknownName, WeightsError
 from impasto.media.files import replacing
 
+_NAME = re.compile(r"\w[\w.-]{0,63}")
 RESERVED = ("optimize", "none", "auto", "rest", "draft", "balanced", "best", "gatys")
 
 
@@ -62,7 +63,7 @@ def add(path: Path, name: str | None = None, *, force: bool = False) -> Card:
         OutputError: the name is taken, or the shelf cannot be written to.
     """
     name = name or path.stem
-    if not re.fullmatch(r"\w[\w.-]{0,63}", name):
+    if not _NAME.fullmatch(name):
         raise InputError(f"{name!r} cannot be the name of a model; use letters, digits, dots, dashes and underscores.")
     if name.lower() in {*RESERVED, *(shipped.stem for shipped in shipped_folder().glob(f"*{SUFFIX}"))}:
         raise InputError(f"{name!r} already means something here; give the model another name with --name.")
@@ -88,7 +89,7 @@ def remove(name: str) -> None:
         InputError: it comes with the package.
     """
     path = shelf_folder() / f"{name}{SUFFIX}"
-    if not path.is_file():
+    if not _NAME.fullmatch(name) or not path.is_file():
         find(name)
         raise InputError(f"{name} comes with the package and stays; only models that you added can be removed.")
     path.unlink()

@@ -116,7 +116,7 @@ class LBFGS:
         return {} if self.optimizer is None else self.optimizer.state_dict()
 
     def load(self, state: dict[str, Any]) -> None:
-        self.loaded = state
+        self.loaded = state or None
 
 
 OPTIMIZERS: dict[OptimizerName, Callable[[], Optimizer]] = {"adam": Adam, "lbfgs": LBFGS, "sgd": Momentum}

@@ -62,7 +62,7 @@ def _saved(path: Path) -> tuple[State, Record]:
     if not path.is_file():
         raise RecordError(f"There is no unfinished painting {path}; run without --resume.")
     try:
-        saved = torch.load(path, weights_only=True)
+        saved = torch.load(path, map_location="cpu", weights_only=True)
         return State(**saved["state"]), Record.from_json(saved["record"])
     except Exception as error:
         raise RecordError(f"{path} is damaged ({type(error).__name__}); remove it and run without --resume.") from error

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from impasto.engine.scales import SMALLEST_SIDE
 from impasto.media.geometry import fit
 
 TRIAL = 256
@@ -26,7 +27,8 @@ class Estimate:
 
 def trial_size(size: tuple[int, int]) -> tuple[int, int]:
     """(height, width) of a small copy of a result, to measure on."""
-    return size if max(size) <= TRIAL else fit(*size, TRIAL)
+    long_side = max(TRIAL, -(-SMALLEST_SIDE * max(size) // min(size)))
+    return size if max(size) <= long_side else fit(*size, long_side)
 
 
 def seconds_of(work: Callable[[], object]) -> float:

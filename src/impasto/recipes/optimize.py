@@ -67,15 +67,18 @@ class Painter:
             TooLargeError: memory ran out.
             DivergedError: the loss is no longer a finite number.
         """
+        self._check()
+        scales = self.scales()
+        if self.recipe.strength > 0:
+            with deterministic(), telling_when_memory_ends((scales[-1].height, scales[-1].width)):
+                yield from optimize(scales, _Canvas(self), self.recipe, resume)
+
+    def _check(self) -> None:
         if not self.recipe.style_weight + self.recipe.content_weight + self.recipe.smoothness_weight:
             raise SettingsError("The weights of style, content and smoothness are all 0; raise one of them.")
         _check_not_flat(self.content, "photo")
         for style in self.styles:
             _check_not_flat(style, "style")
-        scales = self.scales()
-        if self.recipe.strength > 0:
-            with deterministic(), telling_when_memory_ends((scales[-1].height, scales[-1].width)):
-                yield from optimize(scales, _Canvas(self), self.recipe, resume)
 
     def scales(self) -> list[Scale]:
         """The sizes to paint at.
@@ -99,6 +102,7 @@ class Painter:
 
     def seconds(self) -> float:
         """About how long it takes, from one step on a small copy."""
+        self._check()
         scales, small = self.scales(), trial_size(self.size())
         scale, canvas = Scale(*small, 1, 1.0), _Canvas(self)
         objective, image = canvas.objective(scale), canvas.content_at(scale).clone().requires_grad_()

@@ -73,7 +73,9 @@ class Output:
         write(picture, self.path, quality=self.quality, depth=self.depth, dpi=self.dpi, force=True)
         for path in self.records():
             with replacing(path) as temporary:
-                temporary.write_text(Record.from_xmp(picture.metadata).model_dump_json(indent=2) + "\n")
+                temporary.write_text(
+                    Record.from_xmp(picture.metadata).model_dump_json(indent=2) + "\n", encoding="utf-8"
+                )
 
 
 def record_beside(picture: Path) -> Path:

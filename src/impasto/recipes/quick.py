@@ -135,7 +135,7 @@ class Manner:
         """Refuse what would not fit; the pixels stay in this machine's memory, whatever device paints."""
         free, needed = free_memory(choose_device("cpu")), self._bytes(shape)
         if needed > free:
-            fitting = ((free - _BASE_BYTES) / (needed - _BASE_BYTES)) ** 0.5 * max(shape)
+            fitting = (max(0, free - _BASE_BYTES) / (needed - _BASE_BYTES)) ** 0.5 * max(shape)
             advice = f"give --size {int(fitting)} or less" if fitting > 64 else "close other programs"
             raise TooLargeError(
                 f"Painting {shape[1]}x{shape[0]} pixels in one pass takes about {needed / 1e9:.1f} GB, and "

@@ -183,7 +183,7 @@ def read_preset(path: Path, kind: type[S], **changes: object) -> S:
         SettingsError: the file is missing or no JSON object, or a value that the setting cannot take.
     """
     try:
-        settings = json.loads(path.read_text())
+        settings = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise SettingsError(f"{path} cannot be read as JSON ({error}); give a file of settings.") from error
     if not isinstance(settings, dict):
@@ -208,7 +208,9 @@ def write_settings(path: Path, settings: BaseModel) -> None:
         OutputError: it cannot be written.
     """
     with replacing(path) as temporary:
-        temporary.write_text(json.dumps(settings.model_dump(mode="json", exclude_defaults=True), indent=1))
+        temporary.write_text(
+            json.dumps(settings.model_dump(mode="json", exclude_defaults=True), indent=1), encoding="utf-8"
+        )
 
 
 def _validated(kind: type[S], settings: dict[str, object]) -> S:

@@ -6,7 +6,7 @@ import json
 import sqlite3
 import time
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,6 +16,7 @@ from urllib.parse import quote
 from pydantic import BaseModel, ValidationError
 
 from impasto.errors import DivergedError, InputError, RecordError, SettingsError, UnknownName
+from impasto.processes import deaf_to_interrupts
 from impasto.recipes.recipe import describe
 from impasto.search.axis import Axis
 
@@ -267,7 +268,9 @@ def _check_ours(storage: Path) -> None:
         raise RecordError(f"{storage} cannot be read as a search; remove it or name another output.")
 
 
-def run_in_processes(search: Search, trials: int, minutes: float, workers: int, threads: int) -> Iterator[int]:
+def run_in_processes(
+    search: Search, trials: int, minutes: float, workers: int, threads: int
+) -> Generator[int, None, None]:
     """Let `workers` processes try settings, yielding how many trials have ended."""
     import multiprocessing
 
@@ -280,8 +283,9 @@ def run_in_processes(search: Search, trials: int, minutes: float, workers: int, 
         context.Process(target=_work, args=(search, trials, 60 * minutes, worker, threads), daemon=True)
         for worker in range(workers)
     ]
-    for process in processes:
-        process.start()
+    with deaf_to_interrupts():
+        for process in processes:
+            process.start()
     try:
         while any(process.is_alive() for process in processes):
             time.sleep(_POLL_SECONDS)
@@ -295,11 +299,8 @@ def run_in_processes(search: Search, trials: int, minutes: float, workers: int, 
 
 
 def _work(search: Search, trials: int, seconds: float, worker: int, threads: int) -> None:
-    import signal
-
     import torch
 
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     torch.set_num_threads(threads)
     for _ in search.run(trials, time.monotonic() + seconds, worker):
         pass

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass, field
+from statistics import median
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -115,7 +116,8 @@ def learn(
 def _part(fabric: Fabric) -> None:
     """End what the processes have in common while all are still there: what comes after is the first one's alone."""
     if fabric.world_size > 1:
-        fabric.barrier()
+        with _together(fabric):
+            fabric.barrier()
         torch.distributed.destroy_process_group()
 
 
@@ -148,7 +150,8 @@ class _Session:
             lesson.players(), settings.learning_rate, betas=lesson.betas, weight_decay=settings.weight_decay
         )
         self.module, self.stepper = fabric.setup(lesson, self.optimizer)
-        self.step, self.stale, self.spent, self.pace = 0, 0, 0.0, 0.0
+        self.step, self.stale, self.spent = 0, 0, 0.0
+        self.paces: list[float] = []
         self.best: tuple[float, dict[str, Tensor]] | None = None
         self.recent: list[dict[str, float]] = []
 
@@ -163,11 +166,15 @@ class _Session:
         """The share of the steps or of the time that is over, whichever is more; the same in all processes."""
         share = self.step / self.settings.steps
         if self.settings.minutes is not None:
-            share = max(share, (self.spent + _LAST_STEPS * self.pace) / (60 * self.settings.minutes))
+            share = max(share, (self.spent + _LAST_STEPS * self._pace()) / (60 * self.settings.minutes))
         if self.fabric.world_size > 1:
             with _together(self.fabric):
                 share = float(self.fabric.broadcast(share))
         return min(1.0, share)
+
+    def _pace(self) -> float:
+        """Seconds of a usual step, once there were a few; the first is slow."""
+        return median(self.paces) if len(self.paces) > 2 else 0.0
 
     def advance(self, batches: Iterator[tuple[list[int], Tensor]]) -> Progress:
         """One step of the optimiser."""
@@ -203,7 +210,7 @@ class _Session:
         self._remember(total)
         if len(self.recent) == _REMEMBERED:
             self.lesson.check(self.recent)
-        self.pace = time.monotonic() - began
+        self.paces = [*self.paces[-8:], time.monotonic() - began - waited]
         validation = self._validate() if self.step % self.settings.validate_every == 0 else None
         elapsed = time.monotonic() - began
         self.spent += elapsed

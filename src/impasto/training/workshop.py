@@ -60,7 +60,7 @@ class Workshop:
             RecordError: it is damaged, or belongs to other settings; the message says which.
         """
         try:
-            state: State = torch.load(self.checkpoint, weights_only=True)
+            state: State = torch.load(self.checkpoint, map_location="cpu", weights_only=True)
             before = type(settings).model_validate_json(state["settings"])
         except Exception as error:
             raise RecordError(
