@@ -303,4 +303,5 @@ def test_names_that_are_no_text(photos: Path, tmp_path: Path, capsys: Any) -> No
     assert run("batch", photos, "--style", tmp_path / "style.png", "-o", tmp_path / "out", *SMALL) == 2
     assert "is no text in UTF-8" in capsys.readouterr().err
     for how in (["--engine", "instant"], ["--steps", "2"]):
-        assert run("paint", strange, tmp_path / "style.png", "-o", tmp_path / "one.png", "--force", *how, *SMALL) == 0
+        assert run("paint", strange, tmp_path / "style.png", "-o", tmp_path / "one.png", *how, *SMALL) == 2
+        assert "is no text in UTF-8" in capsys.readouterr().err

@@ -125,7 +125,7 @@ def told_apart(pairs: Sequence[Pair]) -> list[Pair]:
     """
     for pair in pairs:
         for name in (str(pair.content), *pair.styles):
-            if not name.isprintable() and name != name.encode(errors="replace").decode():
+            if name != name.encode(errors="replace").decode():
                 raise InputError(f"The name {name!r} is no text in UTF-8; rename the file.")
     counts: dict[Path, int] = {}
     for pair in pairs:

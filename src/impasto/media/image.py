@@ -110,6 +110,8 @@ def dimensions(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> tuple[int, 
 
 
 def _check_file(path: Path) -> None:
+    if str(path) != str(path).encode(errors="replace").decode():
+        raise PictureError(f"The name {str(path)!r} is no text in UTF-8; rename the file.")
     if not path.exists():
         raise PictureError(f"There is no file {path}; check the name.")
     if path.is_dir():

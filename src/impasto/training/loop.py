@@ -115,10 +115,15 @@ def learn(
 
 def _part(fabric: Fabric) -> None:
     """End what the processes have in common while all are still there: what comes after is the first one's alone."""
-    if fabric.world_size > 1:
-        with _together(fabric):
-            fabric.barrier()
-        torch.distributed.destroy_process_group()
+    if fabric.world_size == 1:
+        return
+    with _together(fabric):
+        store = torch.distributed.distributed_c10d._get_default_store()
+        if fabric.is_global_zero:  # last, as who still waits for a message when the first is gone waits for ever
+            store.wait([f"parted {rank}" for rank in range(1, fabric.world_size)])
+        else:
+            store.set(f"parted {fabric.global_rank}", "")
+    torch.distributed.destroy_process_group()
 
 
 @contextmanager
