@@ -56,7 +56,7 @@ def smaller(command: str) -> list[str]:
     if " paint " in command and "--size" not in command:
         command += " --size 96"
     if "train encoder" in command:
-        command += " --crops 16 --steps 1"
+        command += " --crops 16 --steps 1 --crop-size 64"
     return shlex.split(command)[1:]
 
 
