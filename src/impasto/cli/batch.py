@@ -83,7 +83,7 @@ def batch(
                 if interrupt.requested:
                     break
     complete = _report(job, time.monotonic() - began)
-    if interrupt.requested:
+    if interrupt.requested and not complete:
         print("Stopped. The same command goes on.", file=sys.stderr)
         sys.exit(130)
     if not complete:
