@@ -41,6 +41,18 @@ def save(tmp_path: Path) -> SavePicture:
 
 
 @pytest.fixture
+def photo(save: SavePicture) -> Path:
+    """A photo of 120x90 pixels."""
+    return save("photo.jpg", 90, 120, 0)
+
+
+@pytest.fixture
+def style(save: SavePicture) -> Path:
+    """A painting of 100x100 pixels."""
+    return save("style.png", 100, 100, 3)
+
+
+@pytest.fixture
 def noise() -> torch.Tensor:
     """Features (1, 4, 6, 5), the same each time."""
     return torch.randn(1, 4, 6, 5, generator=torch.Generator().manual_seed(1))

@@ -9,7 +9,6 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -20,16 +19,6 @@ from impasto.media.image import read
 from door import run
 
 QUICK = ["--size", "64", "--steps", "5"]
-
-
-@pytest.fixture
-def photo(save: Any) -> Path:
-    return save("photo.jpg", 90, 120, 0)
-
-
-@pytest.fixture
-def style(save: Any) -> Path:
-    return save("style.png", 100, 100, 3)
 
 
 def test_paint_and_reproduce(photo: Path, style: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -32,16 +32,6 @@ QUICK = ["--size", "64", "--steps", "5"]
 IMPASTO = [sys.executable, "-m", "impasto"]
 
 
-@pytest.fixture
-def photo(save: Any) -> Path:
-    return save("photo.jpg", 90, 120, 0)
-
-
-@pytest.fixture
-def style(save: Any) -> Path:
-    return save("style.png", 100, 100, 3)
-
-
 @pytest.mark.parametrize("arguments", [
     ["-o", "{photo}", "--force"],
     ["-o", "{style}", "--force"],

@@ -22,16 +22,6 @@ from door import run
 
 
 @pytest.fixture
-def photo(save: Any) -> Path:
-    return save("photo.jpg", 90, 120, 0)
-
-
-@pytest.fixture
-def style(save: Any) -> Path:
-    return save("style.png", 100, 100, 3)
-
-
-@pytest.fixture
 def other(save: Any) -> Path:
     return save("other.png", 100, 120, 9)
 

@@ -392,3 +392,14 @@ def test_processes_that_train_together_end_together(folder: Path, style: Path, t
     assert wanted in told
     if leaving != "nan":
         assert torch.load(checkpoint, weights_only=True)["step"] >= 1
+
+
+def test_a_training_that_came_to_nothing_leaves_a_folder_that_was_there(
+    folder: Path, style: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "p.training").mkdir()
+    (tmp_path / "p.training" / "notes.txt").write_text("precious")
+    settings = PainterTraining(**{**QUICK, "steps": 60, "learning_rate": 1e30, "warm_up": 0, "clip": 1e30})
+    with pytest.raises(DivergedError):
+        list(train_painter([style], tmp_path / "p.impasto", settings, photos=[folder]))
+    assert (tmp_path / "p.training" / "notes.txt").read_text() == "precious"

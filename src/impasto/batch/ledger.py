@@ -58,14 +58,15 @@ class Ledger:
             raise OutputError(f"The ledger {self.path} cannot be used ({error}); choose another folder.") from error
 
     def enter(self, jobs: Iterable[Job]) -> int:
-        """Let jobs wait, but not those that are being done, nor those that are done as they should be: how many."""
+        """Let jobs wait, but not those that are being done, nor those that are done; return how many are."""
         done = 0
         with self._transaction():
             for job in jobs:
                 row = self._table.execute("SELECT key, state FROM pictures WHERE output = ?", (job.output,)).fetchone()
                 current = row is not None and row[0] == job.key
-                done += current and row[1] == "done" and (self.folder / job.output).is_file()
-                if current and (row[1] == "running" or (row[1] == "done" and (self.folder / job.output).is_file())):
+                there = current and row[1] == "done" and (self.folder / job.output).is_file()
+                done += there
+                if there or (current and row[1] == "running"):
                     continue
                 self._table.execute(
                     "INSERT OR REPLACE INTO pictures (output, key, content, style, state) "

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from impasto.batch.ledger import results_in
 from impasto.errors import InputError
+from impasto.media.files import is_text
 from impasto.media.formats import named_as_picture
 
 
@@ -125,7 +126,7 @@ def told_apart(pairs: Sequence[Pair]) -> list[Pair]:
     """
     for pair in pairs:
         for name in (str(pair.content), *pair.styles):
-            if name != name.encode(errors="replace").decode():
+            if not is_text(name):
                 raise InputError(f"The name {name!r} is no text in UTF-8; rename the file.")
     counts: dict[Path, int] = {}
     for pair in pairs:

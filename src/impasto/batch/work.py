@@ -6,7 +6,6 @@ import errno
 import hashlib
 import json
 import multiprocessing
-import os
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -17,13 +16,12 @@ from typing import Any
 from impasto.batch.ledger import Job, Ledger
 from impasto.batch.plan import Pair
 from impasto.errors import ImpastoError, InputError, OutputError
-from impasto.media.files import make_folder
+from impasto.media.files import check_apart, check_name, make_folder
 from impasto.media.image import Picture
 from impasto.processes import deaf_to_interrupts
 from impasto.weights.files import sha256
 
 _POLL_SECONDS = 0.2
-_LONGEST_NAME = 255 - len(".unfinished")
 
 Paint = Callable[[str], Picture]
 Open = Callable[[str], Paint]
@@ -62,7 +60,10 @@ class Batch:
             key = hashlib.sha256(f"{pair.output} {told}".encode()).hexdigest()
             styles = [str(Path(style).absolute()) if Path(style).is_file() else style for style in pair.styles]
             jobs.append(Job(str(pair.output), key, str(pair.content.absolute()), "\n".join(styles)))
-        self._check(pairs)
+        results = [self.folder / pair.output for pair in pairs]
+        for result in results:
+            check_name(result)
+        check_apart(results, [name for pair in pairs for name in (str(pair.content), *pair.styles)])
         ledger = Ledger(self.folder)
         foreign = [one.output for one in jobs if (self.folder / one.output).exists() and not ledger.knows(one.output)]
         if foreign and not self.force:
@@ -72,20 +73,6 @@ class Batch:
         skipped = ledger.enter(jobs)
         ledger.close()
         return replace(self, jobs=tuple(jobs), skipped=skipped)
-
-    def _check(self, pairs: Sequence[Pair]) -> None:
-        """That names can be written, and no result is an input."""
-        for pair in pairs:
-            for name in (pair.output.name, pair.output.name + ".json"):
-                if len(os.fsencode(name)) > _LONGEST_NAME:
-                    raise OutputError(f"The name {name[:40]}... is too long; rename the photo or the style.")
-        inputs = {Path(name).resolve() for pair in pairs for name in (str(pair.content), *pair.styles)}
-        covered = next((pair for pair in pairs if (self.folder / pair.output).resolve() in inputs), None)
-        if covered:
-            raise OutputError(
-                f"{self.folder / covered.output} is one of the inputs, and no input is ever replaced; choose another "
-                "folder for the results."
-            )
 
     def run(self, workers: int, threads: int) -> Generator[dict[str, tuple[str, str | None]], None, None]:
         """Paint in `workers` processes, yielding {output: (state, error)} now and then; leaving ends them politely.

@@ -85,11 +85,11 @@ def paint(
         resume: Go on with a painting that was interrupted.
         estimate: Only say how large the picture will be, and about what time and memory it takes.
     """
-    from impasto.cli.streams import from_stdin, to_stdout
+    from impasto.cli.streams import files_for_streams
     from impasto.recipes.output import Output
 
     began, choice = time.monotonic(), choose(engine, styles)
-    with from_stdin(photo) as photo, to_stdout(output) as path:
+    with files_for_streams(photo, output) as (photo, path):
         target = Output(path, quality, depth, dpi, json)
         inputs = [photo, *styles, weights, engine, preset]
         target.check(inputs, force=force or resume, besides=[preview])

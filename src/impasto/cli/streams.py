@@ -14,28 +14,15 @@ _INPUT, _OUTPUT = "standard_input", "standard_output.png"
 
 
 @contextmanager
-def from_stdin(path: Path) -> Iterator[Path]:
-    """`path`, or a file with what comes from standard input."""
-    if path != _STREAM:
-        yield path
-        return
+def files_for_streams(photo: Path, output: Path) -> Iterator[tuple[Path, Path]]:
+    """Both paths, with files in place of streams: what came in, and a PNG that goes out in the end, however it ends."""
     with tempfile.TemporaryDirectory() as folder:
-        copy = Path(folder) / _INPUT
-        with copy.open("wb") as file:
-            shutil.copyfileobj(sys.stdin.buffer, file)
-        yield copy
-
-
-@contextmanager
-def to_stdout(path: Path) -> Iterator[Path]:
-    """`path`, or a PNG file that goes to standard output in the end."""
-    if path != _STREAM:
-        yield path
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        written = Path(folder) / _OUTPUT
+        given, written = Path(folder) / _INPUT, Path(folder) / _OUTPUT
+        if photo == _STREAM:
+            with given.open("wb") as file:
+                shutil.copyfileobj(sys.stdin.buffer, file)
         try:
-            yield written
+            yield given if photo == _STREAM else photo, written if output == _STREAM else output
         finally:
             if written.is_file():
                 with written.open("rb") as file:

@@ -66,9 +66,10 @@ def list_() -> None:
     from impasto.library.catalogue import Catalogue
 
     catalogue = Catalogue()
-    if not catalogue.entries():
+    entries = catalogue.entries()
+    if not entries:
         print(f"The library {catalogue.path.parent} is empty; add pictures with 'impasto styles add'.")
-    for entry in catalogue.entries():
+    for entry in entries:
         facts = "  ".join(value for name in ("source", "licence") if (value := entry.facts[name]))
         gone = "" if entry.here() else "  is not there any more; add it from its new place"
         print(f"{entry.path}  {entry.label if entry.label != entry.path.name else ''}  {facts}{gone}".rstrip())

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import platformdirs
 
-from impasto.collection.card import SUFFIX, Card, load_model, read_card
+from impasto.collection.card import SUFFIX, Card, load_model
 from impasto.errors import InputError, OutputError, UnknownName, WeightsError
 from impasto.media.files import replacing
 
@@ -69,8 +69,7 @@ def add(path: Path, name: str | None = None, *, force: bool = False) -> Card:
         raise InputError(f"{name!r} already means something here; give the model another name with --name.")
     if path.suffix != SUFFIX:
         raise InputError(f"{path} is no model; expected a {SUFFIX} file, such as 'impasto train' writes.")
-    load_model(path)
-    card = read_card(path)
+    card, _ = load_model(path)
     folder = shelf_folder()
     try:
         folder.mkdir(parents=True, exist_ok=True)

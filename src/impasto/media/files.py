@@ -15,9 +15,7 @@ _BESIDE = len(".unfinished")
 
 def check_writable(path: Path, *, force: bool) -> None:
     """Raise `OutputError` where `replacing(path)` would, as far as that can be known before."""
-    longest = _longest_name(path.parent) - _BESIDE
-    if len(os.fsencode(path.name)) > longest:
-        raise OutputError(f"The name {path.name[:40]}... is too long; give one of at most {longest} bytes.")
+    check_name(path)
     try:
         if path.is_dir():
             raise OutputError(f"{path} is a folder; give the name of a file.")
@@ -33,6 +31,18 @@ def check_writable(path: Path, *, force: bool) -> None:
         raise OutputError(
             f"The folder {path.parent} cannot be written to ({error.strerror}); choose another."
         ) from error
+
+
+def check_name(path: Path) -> None:
+    """Raise `OutputError` where a name is too long for its folder, with what may be put beside it."""
+    longest = _longest_name(path.parent) - _BESIDE
+    if len(os.fsencode(path.name)) > longest:
+        raise OutputError(f"The name {path.name[:40]}... is too long; give one of at most {longest} bytes.")
+
+
+def is_text(name: str) -> bool:
+    """Whether a name is text, which on some systems it need not be."""
+    return name == name.encode(errors="replace").decode()
 
 
 def check_apart(outputs: Iterable[Path | None], inputs: Iterable[str | Path | None]) -> None:

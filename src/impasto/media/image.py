@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from impasto.errors import PictureError
+from impasto.media.files import is_text
 from impasto.media.geometry import fit
 from impasto.media.transparency import fill_transparent
 
@@ -110,7 +111,7 @@ def dimensions(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> tuple[int, 
 
 
 def _check_file(path: Path) -> None:
-    if str(path) != str(path).encode(errors="replace").decode():
+    if not is_text(str(path)):
         raise PictureError(f"The name {str(path)!r} is no text in UTF-8; rename the file.")
     if not path.exists():
         raise PictureError(f"There is no file {path}; check the name.")

@@ -23,9 +23,7 @@ _remembered: dict[tuple[int, ...], Tensor] = {}
 
 def grained(photo: Tensor, top: int = 0, left: int = 0) -> Tensor:
     """`photo` (1, 3, H, W), or the part of one that begins at `top` and `left`, with grain of a deviation of 0.01."""
-    rows, columns = (
-        torch.arange(start, start + length) % _SIDE for start, length in zip((top, left), photo.shape[-2:])
-    )
+    rows, columns = _places(photo, top, left)
     return photo + _grain()[rows][:, columns].to(photo.device)
 
 
@@ -36,10 +34,14 @@ def varied(photo: Tensor, seed: int, top: int = 0, left: int = 0) -> Tensor:
     """
     if not seed:
         return photo
-    rows, columns = (
-        torch.arange(start, start + length) % _SIDE for start, length in zip((top, left), photo.shape[-2:])
-    )
+    rows, columns = _places(photo, top, left)
     return (photo + _spots(seed)[:, rows][:, :, columns].to(photo.device)).clamp(0, 1)
+
+
+def _places(photo: Tensor, top: int, left: int) -> tuple[Tensor, Tensor]:
+    """The rows and columns of a plane of grain that lie on this part of a photo."""
+    height, width = photo.shape[-2:]
+    return torch.arange(top, top + height) % _SIDE, torch.arange(left, left + width) % _SIDE
 
 
 def unsettled(features: Tensor, top: int = 0, left: int = 0) -> Tensor:

@@ -78,7 +78,7 @@ class Workshop:
         self, lesson: Lesson, crops: Crops, settings: Training, fabric: Fabric, resume: State | None
     ) -> Iterator[Progress]:
         """`learn`, with a checkpoint every few minutes and when the loop is left, whatever for but a diverged loss."""
-        leader = fabric.is_global_zero
+        leader, begun_before = fabric.is_global_zero, self.folder.exists()
         if leader:
             make_folder(self.folder)
         journal = self._journal(purge=resume["step"] if resume else 0) if leader else None
@@ -101,7 +101,7 @@ class Workshop:
             steps.close()  # type: ignore[attr-defined]
             if journal:
                 journal.close()
-            if leader and not whole and not self.checkpoint.is_file():
+            if leader and not (whole or begun_before or self.checkpoint.is_file()):
                 shutil.rmtree(self.folder, ignore_errors=True)
         if leader and progress:
             self.save(progress)
