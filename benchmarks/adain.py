@@ -27,13 +27,12 @@ from impasto.media.image import Picture, read
 from impasto.media.writing import write
 from impasto.models.instant import STYLE_LAYERS, Instant
 from impasto.models.stages import Stage, Style
-from impasto.training.course import channels_of
-from impasto.training.instant import InstantLesson
-from impasto.training.lesson import STYLE
+from impasto.training.instant import InstantTask
 from impasto.training.loop import launch, learn
 from impasto.training.pictures import Crops, find_pictures, split
 from impasto.training.settings import InstantTraining
-from impasto.training.styles import bind, describe_styles
+from impasto.training.styles import bind, channels_of, describe_styles
+from impasto.training.task import STYLE
 
 ADAIN_RATE = 1e-3
 WIDTHS = (128, 96, 96, 64, 48, 48, 16)
@@ -85,8 +84,8 @@ def main() -> None:
         torch.manual_seed(0)
         network = make(channels)
         crops = Crops([photos.training], settings.crop_size, disturbed=0.0)
-        lesson = InstantLesson(network, encoder, book, (torch.empty(0), book, None), settings)  # type: ignore[arg-type]
-        for progress in learn(lesson, crops, settings, fabric):
+        task = InstantTask(network, encoder, book, (torch.empty(0), book, None), settings)  # type: ignore[arg-type]
+        for progress in learn(task, crops, settings, fabric):
             if progress.step % 50 == 0:
                 print(name, progress.step, progress.losses, file=sys.stderr)
         network.load_state_dict(progress.network())

@@ -23,7 +23,7 @@ from impasto.metrics.sets import cells, frechet_distance, kernel_distance
 from impasto.metrics.specification import CONTENT_LAYERS
 from impasto.recipes.engines import open_model
 from impasto.recipes.quick import prepare_manner
-from impasto.recipes.recipe import Look
+from impasto.settings import Look
 from impasto.training.pictures import find_pictures, split
 
 PHOTOS_TESTED = 100

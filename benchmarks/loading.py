@@ -16,13 +16,13 @@ from torch import Tensor
 
 from impasto.encoders import load_encoder
 from impasto.models.painter import Painter
-from impasto.training.course import channels_of, unseen
 from impasto.training.loading import Loader
 from impasto.training.loop import _Session, launch
-from impasto.training.painter import PainterLesson
+from impasto.training.painter import PainterTask
 from impasto.training.pictures import Crops, find_pictures
 from impasto.training.settings import PainterTraining
-from impasto.training.styles import bind, describe_styles
+from impasto.training.styles import bind, channels_of, describe_styles
+from impasto.training.task import unseen
 
 STYLE = Path(__file__).parent.parent / "examples" / "styles" / "swirls.jpg"
 STEPS = 12
@@ -35,8 +35,8 @@ def main(photos: Path, rounds: int) -> None:
     book = bind([told for _, told in describe_styles(encoder, [STYLE], [1.0], set())])
     (paths,) = find_pictures([photos])
     network = Painter({"relu3_1": channels_of(encoder)["relu3_1"]}, 1)
-    lesson = PainterLesson(network, encoder, book, unseen(paths, book, 8, settings), settings)
-    session = _Session(lesson, settings, fabric)
+    task = PainterTask(network, encoder, book, unseen(paths, book, 8, settings), settings)
+    session = _Session(task, settings, fabric)
     crops = Crops([paths], settings.crop_size, disturbed=0.0)
     loaded = Loader(crops, settings.batch).batches()
     held: Iterator[tuple[list[int], Tensor]] = repeat(next(loaded))

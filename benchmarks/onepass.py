@@ -22,7 +22,7 @@ from impasto.media.geometry import resample
 from impasto.media.image import Picture, read
 from impasto.media.writing import write
 from impasto.recipes.feedforward import FeedForward
-from impasto.recipes.recipe import Look
+from impasto.settings import Look
 
 from measure import run
 

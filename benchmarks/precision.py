@@ -19,7 +19,7 @@ from typing import get_args
 from impasto.device import Precision
 from impasto.recipes.engines import choose, look_of, manner_of
 from impasto.recipes.job import prepare
-from impasto.recipes.recipe import preset
+from impasto.settings import preset
 from impasto.training.painter import train_painter
 from impasto.training.settings import PainterTraining
 

@@ -12,7 +12,7 @@ import argparse
 import json
 from pathlib import Path
 
-from impasto.collection.card import read_card
+from impasto.shelf.card import read_card
 
 from measure import run
 

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from lightning_fabric import Fabric
 
-from impasto.collection.shelf import find
+from impasto.shelf.models import find
 from impasto.training import loop
 from impasto.training.adversarial import Duel
 from impasto.training.collection import train_collection

@@ -91,7 +91,7 @@ def swirls(rng: np.random.Generator) -> Image.Image:
 
 
 def points(rng: np.random.Generator) -> Image.Image:
-    """Small round touches of pure colour, warm beside cold, that mix in the eye."""
+    """Small round touches of pure colour, warm beside cold, that mix in the extractor."""
     tone, region = landscape(rng)
     base = colors(tone, region, [("e8b48c", "f9ecc8"), ("6a5fae", "c3a4d0"), ("3f7a4a", "e4cf5a"), ("3672ac", "b8dcd8"),
                                  ("ff9d2e", "fff0b0")])  # fmt: skip

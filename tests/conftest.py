@@ -23,7 +23,7 @@ SavePicture = Callable[..., Path]
 
 @pytest.fixture(autouse=True)
 def _private_folders(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("CACHE", "COLLECTION", "LIBRARY"):
+    for name in ("CACHE", "SHELF", "LIBRARY"):
         monkeypatch.setenv(f"IMPASTO_{name}", str(tmp_path_factory.mktemp(name.lower())))
 
 

@@ -13,7 +13,9 @@ PACKAGE = Path(impasto.__file__).parent
 FLOORS = [
     {"errors", "device", "processes", "weights", "provenance"},
     {"media", "encoders", "losses", "models", "controls"},
-    {"engine", "collection"},
+    {"engine", "shelf"},
+    {"settings"},
+    {"brief"},
     {"recipes", "training", "library", "metrics", "export"},
     {"batch", "search", "cluster", "serving"},
     {"cli"},

@@ -10,16 +10,16 @@ if TYPE_CHECKING:
     from impasto.media.image import read as read
     from impasto.media.writing import write as write
     from impasto.recipes.job import stylize as stylize
-    from impasto.recipes.recipe import PRESETS as PRESETS
-    from impasto.recipes.recipe import Recipe as Recipe
-    from impasto.recipes.recipe import preset as preset
+    from impasto.settings import PRESETS as PRESETS
+    from impasto.settings import Recipe as Recipe
+    from impasto.settings import preset as preset
 
 _HOMES = {
     "ImpastoError": "impasto.errors",
-    "PRESETS": "impasto.recipes.recipe",
+    "PRESETS": "impasto.settings",
     "Picture": "impasto.media.image",
-    "Recipe": "impasto.recipes.recipe",
-    "preset": "impasto.recipes.recipe",
+    "Recipe": "impasto.settings",
+    "preset": "impasto.settings",
     "read": "impasto.media.image",
     "stylize": "impasto.recipes.job",
     "write": "impasto.media.writing",

@@ -13,8 +13,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from impasto.collection.card import Card
-from impasto.collection.onnx import CARD_KEY, open_session, runtime
 from impasto.encoders.encoder import Encoder
 from impasto.errors import WeightsError
 from impasto.losses.wasserstein import Wasserstein
@@ -23,6 +21,8 @@ from impasto.models.instant import STYLE_LAYERS, Instant
 from impasto.models.painter import Painter
 from impasto.models.stages import WHOLE, Style, Whole
 from impasto.models.translator import Translator
+from impasto.shelf.card import Card
+from impasto.shelf.onnx import CARD_KEY, open_session, runtime
 
 if TYPE_CHECKING:
     import onnx

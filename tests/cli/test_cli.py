@@ -142,7 +142,7 @@ def test_doctor_and_weights(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("weights", "list") == 0
     shown = capsys.readouterr().out
     assert torch.__version__ in shown
-    assert all(f"IMPASTO_{name} names another" in shown for name in ("COLLECTION", "LIBRARY", "CACHE"))
+    assert all(f"IMPASTO_{name} names another" in shown for name in ("SHELF", "LIBRARY", "CACHE"))
     assert "impasto weights get vgg19" in shown
     assert run("weights", "get", "vgg99") == 2
 

@@ -12,7 +12,7 @@ import torch
 
 from impasto.errors import UnknownName, WeightsError
 from impasto.media.image import read
-from impasto.metrics.eyes import open_eye
+from impasto.metrics.extractors import open_extractor
 
 from door import run
 
@@ -37,14 +37,14 @@ def averaging(path: Path) -> Path:
 
 
 def test_a_network_of_the_users_compares_sets(tmp_path: Path, save: Any) -> None:
-    name, eye = open_eye(str(averaging(tmp_path / "mean.onnx")))
+    name, extractor = open_extractor(str(averaging(tmp_path / "mean.onnx")))
     photo = save("photo.png")
-    ((share, features),) = eye([photo])
+    ((share, features),) = extractor([photo])
     assert (name, share) == ("mean", 1.0)
     assert torch.allclose(features.float(), read(photo).pixels.mean((2, 3)) * 2 - 1, atol=0.01)
     for wrong, problem in (("vgg91=x", UnknownName), ("vgg19=none.pth", WeightsError), ("none.onnx", WeightsError)):
         with pytest.raises(problem):
-            open_eye(wrong)
+            open_extractor(wrong)
 
 
 def test_engines_and_other_tools_side_by_side(

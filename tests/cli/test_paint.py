@@ -243,7 +243,7 @@ def test_layers_as_text_from_the_door(photo: Path, style: Path, tmp_path: Path) 
 
 
 def test_painters_look_at_no_painting(photo: Path, style: Path, tmp_path: Path, capsys: Any) -> None:
-    from impasto.collection.shelf import find
+    from impasto.shelf.models import find
 
     assert run("paint", photo, style, "--engine", find("looks"), "-o", tmp_path / "out.png") == 2
     assert "paints in its own styles and looks at no painting" in capsys.readouterr().err

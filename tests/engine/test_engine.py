@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from impasto.encoders.compact import load_compact
-from impasto.engine.descent import Descent
 from impasto.engine.describe import described
 from impasto.engine.optimize import Objective, State, Step, enlarge, optimize
+from impasto.engine.optimizer_settings import OptimizerSettings
 from impasto.engine.optimizers import Adam
 from impasto.engine.scales import Scale, plan_scales
 from impasto.engine.start import first_image
@@ -45,7 +45,7 @@ class Bowl:
         return torch.full((1, 3, *size), 0.5) if coarser is None else resample(coarser, size)
 
 
-def run(settings: Descent, resume: State | None = None, stop: int = 10**6) -> list[Step]:
+def run(settings: OptimizerSettings, resume: State | None = None, stop: int = 10**6) -> list[Step]:
     steps = []
     for step in optimize(plan_scales(48, 64, (30, 20, 10)), Bowl(), settings, resume):
         steps.append(step)
@@ -75,7 +75,7 @@ def test_scales_too_narrow_to_see_are_left_out() -> None:
 @pytest.mark.parametrize("optimizer", ["adam", "sgd", "lbfgs"])
 def test_every_optimizer_goes_down(optimizer: str) -> None:
     rate = {"adam": 0.05, "sgd": 0.05, "lbfgs": 1.0}[optimizer]
-    steps = run(Descent(optimizer=optimizer, learning_rate=rate))  # type: ignore[arg-type]
+    steps = run(OptimizerSettings(optimizer=optimizer, learning_rate=rate))  # type: ignore[arg-type]
     assert float((steps[-1].picture - WANTED).abs().mean()) < 0.02
     assert steps[-1].done == pytest.approx(1)
     assert steps[-1].picture.shape == WANTED.shape
@@ -85,19 +85,19 @@ def test_every_optimizer_goes_down(optimizer: str) -> None:
 def test_the_last_tenth_is_exact() -> None:
     bowl = Bowl()
     scales = plan_scales(256, 256, (30, 10))
-    for _ in optimize(scales, bowl, Descent()):
+    for _ in optimize(scales, bowl, OptimizerSettings()):
         pass
     assert bowl.exact == [False] * 36 + [True] * 4
 
 
 def test_patience_leaves_a_size_early() -> None:
-    assert len(run(Descent(learning_rate=1.0, optimizer="lbfgs", patience=3))) < len(run(Descent()))
+    assert len(run(OptimizerSettings(learning_rate=1.0, optimizer="lbfgs", patience=3))) < len(run(OptimizerSettings()))
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "sgd", "lbfgs"])
 @pytest.mark.parametrize("stop", [1, 17, 30])
 def test_resuming_is_bit_exact(optimizer: str, stop: int) -> None:
-    settings = Descent(optimizer=optimizer, learning_rate=0.03, patience=50)  # type: ignore[arg-type]
+    settings = OptimizerSettings(optimizer=optimizer, learning_rate=0.03, patience=50)  # type: ignore[arg-type]
     scales = plan_scales(96, 128, (30,)) + plan_scales(192, 256, (10, 10))[1:]
 
     def go(resume: State | None, count: int) -> list[Step]:
@@ -127,15 +127,15 @@ def test_nan_stops_with_advice() -> None:
 
             return objective
 
-    steps = optimize(plan_scales(48, 64, (30,)), Cliff(), Descent())
+    steps = optimize(plan_scales(48, 64, (30,)), Cliff(), OptimizerSettings())
     assert [next(steps).step for _ in range(4)] == [1, 2, 3, 4]
     with pytest.raises(DivergedError, match=r"nan at size 1, step 5; lower --learning-rate"):
         next(steps)
 
 
 def test_clipping_shortens_the_first_step() -> None:
-    free = run(Descent(optimizer="sgd", learning_rate=0.1, averaging=0), stop=1)[0].picture
-    clipped = run(Descent(optimizer="sgd", learning_rate=0.1, averaging=0, clip=0.5), stop=1)[0].picture
+    free = run(OptimizerSettings(optimizer="sgd", learning_rate=0.1, averaging=0), stop=1)[0].picture
+    clipped = run(OptimizerSettings(optimizer="sgd", learning_rate=0.1, averaging=0, clip=0.5), stop=1)[0].picture
     assert float((clipped - 0.5).norm()) == pytest.approx(0.05, rel=1e-3)
     assert float((free - 0.5).norm()) > 0.1
 
@@ -167,10 +167,10 @@ def test_squares_that_are_enlarged_never_fall_below_what_they_were() -> None:
 
 
 def test_a_painting_that_was_done_goes_on_as_it_was() -> None:
-    last = run(Descent())[-1]
+    last = run(OptimizerSettings())[-1]
     state = last.state()
     assert state is not None
-    (again,) = run(Descent(), resume=state)
+    (again,) = run(OptimizerSettings(), resume=state)
     assert again.done == 1
     assert torch.equal(again.picture, last.picture)
 

@@ -11,7 +11,7 @@ import pytest
 
 from impasto.encoders.compact import load_compact
 from impasto.engine.memory import bytes_per_pixel
-from impasto.recipes.recipe import Recipe
+from impasto.settings import Recipe
 
 MEASURE = """
 import sys
@@ -20,7 +20,7 @@ from fakes import picture
 from impasto.encoders.compact import load_compact
 from impasto.media.image import Picture
 from impasto.recipes.optimize import Painter
-from impasto.recipes.recipe import Recipe
+from impasto.settings import Recipe
 size = int(sys.argv[1])
 recipe = Recipe(size=size, steps=(2,), pyramid=False)
 list(Painter(Picture(picture(size, size)), [Picture(picture(size, size, 1))], (1.0,), recipe, load_compact()).paint())

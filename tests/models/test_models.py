@@ -12,7 +12,7 @@ from impasto.losses.wasserstein import Wasserstein, covariance_of
 from impasto.models.grain import unsettled, varied
 from impasto.models.instant import STYLE_LAYERS, Instant
 from impasto.models.painter import Painter
-from impasto.models.stages import WHOLE, Moments, Stage, styled
+from impasto.models.stages import WHOLE, ChannelStatistics, Stage, styled
 from impasto.models.strips import Stored, Strips
 from impasto.models.translator import Translator
 
@@ -79,7 +79,7 @@ def test_transport_of_a_flat_photo_is_the_mean_of_the_style() -> None:
 
 def test_what_is_styled_has_the_mean_and_deviation_that_the_style_asks_for() -> None:
     x = random(1, 4, 40, 40) * 7 + 3
-    y = styled(x, Moments.of(x), torch.full((1, 4, 1, 1), 0.5), torch.full((1, 4, 1, 1), 9.0))
+    y = styled(x, ChannelStatistics.of(x), torch.full((1, 4, 1, 1), 0.5), torch.full((1, 4, 1, 1), 9.0))
     assert torch.allclose(y.mean((2, 3)), torch.full((1, 4), 9.0), atol=1e-3)
     assert torch.allclose(y.std((2, 3)), torch.full((1, 4), 0.5), atol=1e-3)
 
@@ -155,7 +155,7 @@ def test_the_instant_network_follows_the_style() -> None:
 
 def test_statistics_are_as_exact_in_bfloat16() -> None:
     x = random(1, 4, 40, 40) + 100
-    moments = Moments.of(x.bfloat16())
+    moments = ChannelStatistics.of(x.bfloat16())
     assert moments.mean.dtype == torch.float32
     torch.testing.assert_close(moments.variance, x.bfloat16().float().var((2, 3), keepdim=True, correction=0),
                                rtol=0.01, atol=0.05)  # fmt: skip

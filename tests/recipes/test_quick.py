@@ -16,7 +16,7 @@ from impasto.media.image import read
 from impasto.recipes.engines import choose
 from impasto.recipes.feedforward import FeedForward
 from impasto.recipes.quick import Manner, prepare_manner
-from impasto.recipes.recipe import Look
+from impasto.settings import Look
 
 from door import run
 

@@ -16,7 +16,7 @@ from impasto.provenance import Record
 from impasto.recipes.checkpoint import load_checkpoint, save_checkpoint
 from impasto.recipes.job import prepare
 from impasto.recipes.optimize import CONTENT_LOSSES, STYLE_LOSSES, Painter
-from impasto.recipes.recipe import PRESETS, Recipe, preset, read_preset
+from impasto.settings import PRESETS, Recipe, preset, read_preset
 
 from fakes import picture, tiny_encoder
 

@@ -12,12 +12,12 @@ from typing import Any, ClassVar
 import pytest
 from pydantic import BaseModel
 
-from impasto.collection.card import read_card
 from impasto.errors import RecordError, SettingsError, UnknownName
-from impasto.recipes.recipe import Recipe, read_settings
 from impasto.search.axis import Axis
 from impasto.search.painting import Painting
 from impasto.search.study import Search
+from impasto.settings import Recipe, read_settings
+from impasto.shelf.card import read_card
 
 from door import run
 

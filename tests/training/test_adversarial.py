@@ -15,11 +15,11 @@ import pytest
 import torch
 from PIL import Image
 
-from impasto.collection.card import load_model, read_card
 from impasto.encoders.compact import load_compact
 from impasto.errors import DivergedError, InputError, SettingsError
 from impasto.models.critic import FeatureCritic, PatchCritic
 from impasto.models.instant import STYLE_LAYERS
+from impasto.shelf.card import load_model, read_card
 from impasto.training.adversarial import Duel, Pool
 from impasto.training.augmentation import augmented
 from impasto.training.collection import train_collection

@@ -19,17 +19,17 @@ import pytest
 import torch
 from PIL import Image
 
-from impasto.collection.card import load_model, read_card
-from impasto.collection.shelf import find
 from impasto.errors import DivergedError, InputError, OutputError, PictureError, RecordError, SettingsError
+from impasto.shelf.card import load_model, read_card
+from impasto.shelf.models import find
 from impasto.training.instant import train_instant
-from impasto.training.lesson import Choice
 from impasto.training.loading import Loader
 from impasto.training.loop import learning_rate
 from impasto.training.painter import train_painter
 from impasto.training.pictures import Crops, find_pictures, split
+from impasto.training.run_folder import RunFolder
 from impasto.training.settings import InstantTraining, PainterTraining, Training
-from impasto.training.workshop import Workshop
+from impasto.training.task import Choice
 from impasto.weights.fetch import cache_folder
 
 from door import run
@@ -125,7 +125,7 @@ def test_resuming_gives_the_same_bits(folder: Path, tmp_path: Path) -> None:
     instant(folder, tmp_path / "halves.impasto", accumulate=2, schedule="constant", steps=3)
     halves = instant(folder, tmp_path / "halves.impasto", accumulate=2, schedule="constant", steps=4)
     assert through["step"] == halves["step"] == 4
-    for part in ("lesson", "average"):
+    for part in ("task", "average"):
         for key, value in through[part].items():
             assert torch.equal(value, halves[part][key]), key
     assert torch.equal(through["random"], halves["random"])
@@ -258,8 +258,8 @@ def test_two_processes_train_as_one(folder: Path, style: Path, tmp_path: Path) -
     alone = tmp_path / "alone.impasto"
     settings = PainterTraining(**{**QUICK, "batch": 4, "steps": 3, "validate_every": 250})
     list(train_painter([style], alone, settings, photos=[folder]))
-    together = torch.load(tmp_path / "ddp.training" / "checkpoint.pt", weights_only=True)["lesson"]
-    apart = torch.load(tmp_path / "alone.training" / "checkpoint.pt", weights_only=True)["lesson"]
+    together = torch.load(tmp_path / "ddp.training" / "checkpoint.pt", weights_only=True)["task"]
+    apart = torch.load(tmp_path / "alone.training" / "checkpoint.pt", weights_only=True)["task"]
     for key, value in apart.items():
         assert torch.allclose(together[key], value, atol=2e-2), key
 
@@ -345,13 +345,13 @@ def test_checkpoints_that_cannot_be_written_now_may_be_later(
     def full(*_: Any) -> None:
         raise OutputError("The disk is full.")
 
-    save, calls = Workshop.save, []
+    save, calls = RunFolder.save, []
 
     def sometimes(self: Any, progress: Any) -> None:
         calls.append(progress.step)
         (full if len(calls) < 3 else save)(self, progress)
 
-    monkeypatch.setattr(Workshop, "save", sometimes)
+    monkeypatch.setattr(RunFolder, "save", sometimes)
     settings = PainterTraining(**{**QUICK, "checkpoint_minutes": 1e-9})
     list(train_painter([style], tmp_path / "p.impasto", settings, photos=[folder]))
     assert caplog.text.count("No checkpoint: The disk is full.") == 2

@@ -25,7 +25,7 @@ from impasto.cli.styles import styles
 from impasto.cli.train import train
 from impasto.cli.weights import weights
 from impasto.errors import ImpastoError
-from impasto.recipes.recipe import describe
+from impasto.settings import describe
 
 app = App(
     name="impasto",

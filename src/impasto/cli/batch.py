@@ -56,7 +56,7 @@ def batch(
         engine: instant (the default), optimize, or a model file.
         preset: Preset for --engine optimize; balanced by default.
     """
-    from impasto.batch.opener import prepare_batch
+    from impasto.batch.jobs import prepare_batch
     from impasto.batch.plan import plan
     from impasto.cli.interrupt import stop_between_steps
     from impasto.cli.progress import progress_line

@@ -15,16 +15,16 @@ def doctor() -> None:
     import pyvips
     import torch
 
-    from impasto.collection.shelf import models, shelf_folder
     from impasto.device import choose_device, free_memory, in_bfloat16
     from impasto.encoders.compact import compact_weights
     from impasto.library.catalogue import library_folder
+    from impasto.shelf.models import models, shelf_folder
     from impasto.weights.fetch import PUBLISHED, cache_folder, cached
 
     device = choose_device()
     bfloat16 = "used" if in_bfloat16(device, "auto") else "not faster here, so not used"
     vips = ".".join(str(pyvips.version(part)) for part in range(3))
-    folders = {"COLLECTION": shelf_folder(), "LIBRARY": library_folder(), "CACHE": cache_folder()}
+    folders = {"SHELF": shelf_folder(), "LIBRARY": library_folder(), "CACHE": cache_folder()}
     rows = {
         "impasto": version("impasto"),
         "python": f"{platform.python_version()} on {platform.system()} {platform.machine()}",

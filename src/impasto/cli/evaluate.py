@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from impasto.cli.robustness import Moved, Pairs
     from impasto.encoders.encoder import Encoder
     from impasto.metrics.cost import Cost
-    from impasto.metrics.eyes import Eye
+    from impasto.metrics.extractors import Extractor
     from impasto.metrics.sets import Copy
     from impasto.metrics.table import Result
 
@@ -76,13 +76,13 @@ def evaluate(
     """
     from impasto.encoders import load_encoder, weights_path
     from impasto.media.files import make_folder
-    from impasto.metrics.eyes import open_eye
+    from impasto.metrics.extractors import open_extractor
     from impasto.metrics.specification import specification
     from impasto.metrics.table import find_results, read_results, references, summarise, write_tables
     from impasto.training.pictures import find_pictures
     from impasto.weights.files import sha256
 
-    eyes = dict(map(open_eye, ["compact", *(seen_by or [])]))
+    extractors = dict(map(open_extractor, ["compact", *(seen_by or [])]))
     of_collection = [path for paths in find_pictures(collection or []) for path in paths]
     rows: list[Result] = [row for path in table or [] for row in read_results(path)]
     pairs = _pairs(contents, styles or [], of_collection, paired=paired) if contents else []
@@ -103,7 +103,7 @@ def evaluate(
 
     encoder, compact = load_encoder("compact"), weights_path("compact")
     measured = _measured([*references(pairs), *rows], encoder)
-    sets, copies = _as_sets(measured, of_collection, eyes) if of_collection else ({}, [])
+    sets, copies = _as_sets(measured, of_collection, extractors) if of_collection else ({}, [])
     movements = (
         _movements(engine or [], pairs, report / "disturbed", encoder, how, explicit(recipe)) if adversarial else []
     )
@@ -145,7 +145,7 @@ def _painted(
     engine: str, pairs: Pairs, folder: Path, *, preset: str, changes: dict[str, Any], workers: int | None
 ) -> list[Result]:
     """Paint all pairs by an engine, unless they are painted already."""
-    from impasto.batch.opener import prepare_batch
+    from impasto.batch.jobs import prepare_batch
     from impasto.batch.plan import Pair, told_apart
     from impasto.cli.interrupt import stop_between_steps
     from impasto.cli.progress import progress_line
@@ -191,8 +191,8 @@ def _label(engine: str) -> str:
 
 
 def _is_painter(engine: str) -> bool:
-    from impasto.collection.card import SUFFIX, read_card
-    from impasto.collection.shelf import find, models
+    from impasto.shelf.card import SUFFIX, read_card
+    from impasto.shelf.models import find, models
 
     name, _, _ = engine.partition(":")
     known = name != "instant" and (name in models() or name.endswith(SUFFIX))
@@ -235,7 +235,7 @@ def _movements(
 def _cost(engine: str, pair: tuple[Path, Path], preset: str, changes: dict[str, Any]) -> Cost:
     """Time and memory of painting the first pair, in a process of its own."""
     from impasto.metrics.cost import cost_of
-    from impasto.recipes.recipe import read_settings, write_settings
+    from impasto.settings import read_settings, write_settings
 
     painter = _is_painter(engine)
     with tempfile.TemporaryDirectory() as folder:
@@ -262,11 +262,11 @@ def _write_page(report: Path, *content: Any) -> None:
 
 
 def _as_sets(
-    rows: Sequence[Result], collection: Sequence[Path], eyes: Mapping[str, Eye]
+    rows: Sequence[Result], collection: Sequence[Path], extractors: Mapping[str, Extractor]
 ) -> tuple[dict[str, dict[str, float]], list[Copy]]:
     """{method: {measure: value}} of each method's pictures against the collection, and what may be copied from it.
 
-    What may be copied is what the first of `eyes` sees alike.
+    What may be copied is what the first of `extractors` sees alike.
     """
     import torch
 
@@ -274,10 +274,10 @@ def _as_sets(
     from impasto.metrics.sets import frechet_distance, kernel_distance, nearest_pictures
     from impasto.metrics.table import STYLE, UNTOUCHED
 
-    def seen(eye: Eye, paths: Sequence[Path], name: str) -> list[Tensor]:
+    def seen(extractor: Extractor, paths: Sequence[Path], name: str) -> list[Tensor]:
         with progress_line() as progress:
             task = progress.add_task(name, total=1.0, note="")
-            return list(_told(eye(paths), lambda share: progress.update(task, completed=share)))
+            return list(_told(extractor(paths), lambda share: progress.update(task, completed=share)))
 
     pictures: dict[str, list[Path]] = {}
     for row in rows:
@@ -286,10 +286,10 @@ def _as_sets(
     pictures = {method: paths for method, paths in pictures.items() if len(paths) > 1}
     sets: dict[str, dict[str, float]] = {method: {} for method in pictures}
     copies: list[Copy] = []
-    for number, (name, eye) in enumerate(eyes.items()):
-        known, suffix = seen(eye, collection, "collection"), f" by {name}" if number else ""
+    for number, (name, extractor) in enumerate(extractors.items()):
+        known, suffix = seen(extractor, collection, "collection"), f" by {name}" if number else ""
         for method, paths in pictures.items():
-            features = seen(eye, paths, method)
+            features = seen(extractor, paths, method)
             ours, theirs = torch.cat(features), torch.cat(known)
             sets[method][f"frechet{suffix}"] = frechet_distance(ours, theirs)
             sets[method][f"kernel{suffix}"] = kernel_distance(ours, theirs)

@@ -32,12 +32,12 @@ def export(
         float16: Store the weights in half the space; pictures differ by a little more.
         force: Replace files that exist.
     """
-    from impasto.collection.card import load_model
-    from impasto.collection.shelf import find
     from impasto.encoders import load_encoder
     from impasto.errors import SettingsError
     from impasto.export import export as write
     from impasto.media.files import check_apart, check_writable
+    from impasto.shelf.card import load_model
+    from impasto.shelf.models import find
 
     if output.suffix != ".onnx":
         raise SettingsError(f"Expected a name that ends in .onnx; got {output}.")

@@ -13,10 +13,10 @@ models = App(name="models", help="List, show, add and remove trained models.")
 @models.command(name="list")
 def list_() -> None:
     """List the models on the shelf: those of the package, and your own."""
-    from impasto.collection.card import read_card
-    from impasto.collection.shelf import models as on_shelf
-    from impasto.collection.shelf import shipped_folder
     from impasto.errors import WeightsError
+    from impasto.shelf.card import read_card
+    from impasto.shelf.models import models as on_shelf
+    from impasto.shelf.models import shipped_folder
 
     for name, path in on_shelf().items():
         origin = "in the package" if path.parent == shipped_folder() else "yours"
@@ -36,8 +36,8 @@ def show(name: str, /) -> None:
     Args:
         name: A name on the shelf, or a file.
     """
-    from impasto.collection.card import read_card
-    from impasto.collection.shelf import find
+    from impasto.shelf.card import read_card
+    from impasto.shelf.models import find
 
     print(read_card(find(name)).model_dump_json(indent=2))
 
@@ -57,7 +57,7 @@ def add(
         name: The name it shall have; that of the file by default.
         force: Replace a model of yours that has this name.
     """
-    from impasto.collection.shelf import add as put
+    from impasto.shelf.models import add as put
 
     card = put(model, name, force=force)
     print(f"{name or model.stem}  {card.kind}  {card.description}")
@@ -70,6 +70,6 @@ def remove(name: str, /) -> None:
     Args:
         name: Its name.
     """
-    from impasto.collection.shelf import remove as take
+    from impasto.shelf.models import remove as take
 
     take(name)

@@ -8,7 +8,7 @@ from cyclopts import Group, Parameter
 from pydantic import BaseModel, Field, create_model
 
 from impasto.errors import SettingsError
-from impasto.recipes.recipe import Recipe
+from impasto.settings import Recipe
 
 LOOK = Group("Look", sort_key=2)
 _GROUPS = {

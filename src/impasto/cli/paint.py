@@ -18,15 +18,15 @@ from impasto.cli.progress import progress_line
 from impasto.cli.streams import is_stdout
 from impasto.errors import SettingsError
 from impasto.recipes.engines import choose, look_of, manner_of
-from impasto.recipes.recipe import read_settings
+from impasto.settings import read_settings
 
 if TYPE_CHECKING:
     from impasto.engine.optimize import Step
     from impasto.recipes.job import Job
     from impasto.recipes.output import Output
     from impasto.recipes.quick import Manner
-    from impasto.recipes.recipe import Recipe
     from impasto.search.strength import Paint
+    from impasto.settings import Recipe
 
 _FILES = Group("Files", sort_key=1)
 _WORK = Group("Work", sort_key=3)

@@ -73,7 +73,7 @@ def _settings(record: Record) -> dict[str, Any]:
 
 def _optimized(record: Record, photo: Path, styles: list[Path], weights: Path | None) -> Picture:
     from impasto.recipes.job import prepare
-    from impasto.recipes.recipe import preset
+    from impasto.settings import preset
 
     recipe = preset("balanced", **_settings(record))
     job = prepare(photo, styles, recipe, blend=record.blend, weights=weights).writing(record.output)
@@ -92,7 +92,7 @@ def _in_one_pass(record: Record, photo: Path, styles: list[Path], folders: list[
     from impasto.provenance import Record
     from impasto.recipes.engines import model_of, open_model
     from impasto.recipes.quick import prepare_manner
-    from impasto.recipes.recipe import Look
+    from impasto.settings import Look
 
     assert record.model is not None
     look = Look.model_validate(_settings(record))

@@ -68,9 +68,9 @@ def search(
     from impasto.device import cores
     from impasto.media.files import check_apart, check_writable, replacing
     from impasto.metrics.plots import bars
-    from impasto.recipes.recipe import write_settings
     from impasto.search.axis import Axis
     from impasto.search.study import Search, run_in_processes
+    from impasto.settings import write_settings
 
     storage = output.with_suffix(".sqlite")
     if output.suffix != ".json" or trials < 1 or workers < 1 or not minutes > 0:
@@ -117,8 +117,8 @@ def search(
 
 
 def _painting(content: Path | None, style: Path | None, preset: str, size: int) -> Painting:
-    from impasto.recipes.recipe import read_settings
     from impasto.search.painting import Painting
+    from impasto.settings import read_settings
 
     if content is None or style is None:
         raise SettingsError("Expected a photo and a style; give --content and --style.")
@@ -127,9 +127,9 @@ def _painting(content: Path | None, style: Path | None, preset: str, size: int) 
 
 def _training(tokens: Sequence[str]) -> Trained:
     """The training that is written in a command line."""
-    from impasto.cli.train import assignment, train
+    from impasto.cli.train import train, training_job
     from impasto.search.training import Trained
-    from impasto.training.assignment import SETTINGS
+    from impasto.training.job import SETTINGS
 
     kind = tokens[1] if len(tokens) > 1 else ""
     if tokens[0] != "train" or kind not in SETTINGS:
@@ -141,7 +141,7 @@ def _training(tokens: Sequence[str]) -> Trained:
     given: dict[str, Any] = bound.arguments
     paintings = given["style"] if kind == "painter" else given["paintings"]
     options = (given.get(name) for name in ("start", "preset", "settings"))
-    return Trained(assignment(kind, given.get("photos") or [], paintings, *options))  # type: ignore[arg-type]
+    return Trained(training_job(kind, given.get("photos") or [], paintings, *options))  # type: ignore[arg-type]
 
 
 def _tell(job: Search) -> None:

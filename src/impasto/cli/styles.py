@@ -148,7 +148,7 @@ def _write_sheet(sheet: Path, photo: Path, advice: Sequence[Advice], *, force: b
     from impasto.media.writing import write
     from impasto.recipes.engines import open_model
     from impasto.recipes.quick import prepare_manner
-    from impasto.recipes.recipe import Look
+    from impasto.settings import Look
 
     look = Look(size=_PREVIEW)
     model = open_model("instant", look)

@@ -13,8 +13,8 @@ from cyclopts import App, Parameter
 from impasto.training.settings import CollectionTraining, EncoderTraining, InstantTraining, PainterTraining
 
 if TYPE_CHECKING:
-    from impasto.training.assignment import Assignment, Kind
-    from impasto.training.course import Report
+    from impasto.training.job import Kind, TrainingJob
+    from impasto.training.report import Report
     from impasto.training.settings import Training
 
 _TOLD_SECONDS = 60.0
@@ -96,7 +96,7 @@ def instant(
         resume: Go on with a training that was interrupted.
         force: Replace files that exist.
     """
-    work = assignment("instant", photos, paintings, start, preset, settings)
+    work = training_job("instant", photos, paintings, start, preset, settings)
     _check(work, output, resume=resume, force=force)
     _follow(work.run(output, resume=resume), output)
 
@@ -132,7 +132,7 @@ def painter(
         resume: Go on with a training that was interrupted.
         force: Replace files that exist.
     """
-    work = assignment("painter", photos or [], style, start, preset, settings)
+    work = training_job("painter", photos or [], style, start, preset, settings)
     _check(work, output, resume=resume, force=force)
     _follow(work.run(output, resume=resume), output)
 
@@ -169,19 +169,19 @@ def collection(
         resume: Go on with a training that was interrupted.
         force: Replace files that exist.
     """
-    work = assignment("collection", photos, paintings, start, preset, settings)
+    work = training_job("collection", photos, paintings, start, preset, settings)
     _check(work, output, resume=resume, force=force)
     _follow(work.run(output, resume=resume), output)
 
 
-def assignment(
+def training_job(
     kind: Kind,
     photos: list[Path],
     paintings: list[Path],
     start: str | None,
     preset: Path | None,
     settings: Training | None,
-) -> Assignment:
+) -> TrainingJob:
     """The training that options describe; those that were given count more than the preset.
 
     Raises:
@@ -189,25 +189,25 @@ def assignment(
         UnknownName: no such model to go on from.
     """
     from impasto.cli.options import explicit
-    from impasto.recipes.recipe import read_preset
-    from impasto.training.assignment import SETTINGS, Assignment
+    from impasto.settings import read_preset
+    from impasto.training.job import SETTINGS, TrainingJob
 
     chosen = read_preset(preset, SETTINGS[kind], **explicit(settings)) if preset else settings or SETTINGS[kind]()
-    return Assignment.begin(kind, photos, paintings, start, chosen)
+    return TrainingJob.begin(kind, photos, paintings, start, chosen)
 
 
-def _check(work: Assignment, output: Path, *, resume: bool, force: bool) -> None:
+def _check(work: TrainingJob, output: Path, *, resume: bool, force: bool) -> None:
     """Say before the work what would prevent its result from being written."""
-    from impasto.collection.card import SUFFIX
     from impasto.errors import SettingsError
     from impasto.media.files import check_apart, check_writable
-    from impasto.training.workshop import Workshop
+    from impasto.shelf.card import SUFFIX
+    from impasto.training.run_folder import RunFolder
 
     if output.suffix != SUFFIX:
         raise SettingsError(f"Expected a name that ends in {SUFFIX} for the model; got {output}.")
     check_writable(output, force=force or resume)
     check_apart([output], [work.start, *work.photos, *work.paintings])
-    Workshop(output).check(resume=resume, force=force)
+    RunFolder(output).check(resume=resume, force=force)
 
 
 def _follow(reports: Iterator[Report], output: Path) -> None:

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from impasto.engine.descent import Descent
+from impasto.engine.optimizer_settings import OptimizerSettings
 from impasto.engine.optimizers import OPTIMIZERS
 from impasto.engine.scales import Scale
 from impasto.errors import DivergedError
@@ -73,7 +73,7 @@ class Step:
 
 
 def optimize(
-    scales: Sequence[Scale], landscape: Landscape, settings: Descent, resume: State | None = None
+    scales: Sequence[Scale], landscape: Landscape, settings: OptimizerSettings, resume: State | None = None
 ) -> Iterator[Step]:
     """Paint through `scales`, yielding after every update; breaking off the loop stops the work.
 
@@ -113,7 +113,7 @@ class _Walk:
     image: Tensor
     average: Tensor
 
-    def __init__(self, settings: Descent) -> None:
+    def __init__(self, settings: OptimizerSettings) -> None:
         self.settings = settings
         self.optimizer = OPTIMIZERS[settings.optimizer]()
         self.scale = self.step = self.waited = 0

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from impasto.engine.descent import OptimizerName
+from impasto.engine.optimizer_settings import OptimizerName
 from impasto.media.geometry import resample
 
 Evaluate = Callable[[], tuple[float, Tensor]]

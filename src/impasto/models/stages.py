@@ -37,18 +37,18 @@ class Style:
 
 
 @dataclass(frozen=True)
-class Moments:
+class ChannelStatistics:
     """Mean and variance (N, C, 1, 1) of each channel over a whole picture."""
 
     mean: Tensor
     variance: Tensor
 
     @staticmethod
-    def of(x: Tensor) -> Moments:
+    def of(x: Tensor) -> ChannelStatistics:
         """Those of `x` (N, C, H, W), in float32 at least: in bfloat16 the difference below would be noise."""
         x = x.float() if x.dtype == torch.bfloat16 else x
         mean = x.mean((2, 3), keepdim=True)
-        return Moments(mean, (x.square().mean((2, 3), keepdim=True) - mean.square()).clamp_min(0))
+        return ChannelStatistics(mean, (x.square().mean((2, 3), keepdim=True) - mean.square()).clamp_min(0))
 
     def factors(self) -> tuple[Tensor, Tensor]:
         """(a, b) such that a x + b has mean 0 and variance 1 in each channel that is not almost constant."""
@@ -133,7 +133,7 @@ class Whole(Canvas[Tensor]):
     left: int = 0
 
     def normalised(self, x: Tensor) -> Tensor:
-        a, b = Moments.of(x).factors()
+        a, b = ChannelStatistics.of(x).factors()
         return torch.addcmul(b, x, a)
 
     def unsettled(self, x: Tensor) -> Tensor:
@@ -149,7 +149,7 @@ class Whole(Canvas[Tensor]):
 
     def stage(self, x: Tensor, stage: Stage, scale: Tensor, shift: Tensor) -> Tensor:
         x = stage(x)
-        return styled(x, Moments.of(x), scale, shift)
+        return styled(x, ChannelStatistics.of(x), scale, shift)
 
     def add(self, x: Tensor, y: Tensor) -> Tensor:
         return x + y
@@ -169,7 +169,7 @@ def doubled(x: Tensor) -> Tensor:
     return F.interpolate(x, scale_factor=2.0, mode="nearest")
 
 
-def styled(x: Tensor, moments: Moments, scale: Tensor, shift: Tensor) -> Tensor:
+def styled(x: Tensor, moments: ChannelStatistics, scale: Tensor, shift: Tensor) -> Tensor:
     """ReLU of `x` (N, C, H, W) normalised by `moments`, times `scale`, plus `shift` (N, C, 1, 1)."""
     a, b = moments.factors()
     return F.relu(torch.addcmul(b * scale + shift, x, a * scale), inplace=True)

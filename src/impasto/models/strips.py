@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from impasto.device import exactly
 from impasto.models.grain import unsettled
-from impasto.models.stages import Canvas, Moments, Stage, doubled, styled, transport
+from impasto.models.stages import Canvas, ChannelStatistics, Stage, doubled, styled, transport
 
 _VALUES = 1 << 23
 
@@ -217,7 +217,7 @@ def _padded(source: Rows, top: int, bottom: int, edges: str) -> Tensor:
     return F.pad(rows, (1, 1, int(top == 0), int(bottom == source.height)), edges)
 
 
-def _measured(x: Rows) -> Moments:
+def _measured(x: Rows) -> ChannelStatistics:
     total = torch.zeros(x.channels, dtype=torch.float64)
     squares = torch.zeros(x.channels, dtype=torch.float64)
     for top, bottom in x.strips():
@@ -227,7 +227,7 @@ def _measured(x: Rows) -> Moments:
     return _moments(total, squares, x, rows.device)
 
 
-def _moments(total: Tensor, squares: Tensor, x: Rows, device: torch.device) -> Moments:
+def _moments(total: Tensor, squares: Tensor, x: Rows, device: torch.device) -> ChannelStatistics:
     mean = total / (x.height * x.width)
     variance = (squares / (x.height * x.width) - mean.square()).clamp_min(0)
-    return Moments(*(value.float().to(device)[None, :, None, None] for value in (mean, variance)))
+    return ChannelStatistics(*(value.float().to(device)[None, :, None, None] for value in (mean, variance)))

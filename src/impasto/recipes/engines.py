@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from impasto.errors import SettingsError, UnknownName
 from impasto.media.image import MAX_PIXELS
-from impasto.recipes.recipe import Look, describe
+from impasto.settings import Look, describe
 
 if TYPE_CHECKING:
     from impasto.provenance import Source
@@ -63,7 +63,7 @@ def choose(engine: str | None, styles: Sequence[str], usual: str = "optimize") -
 
 def _painter(style: str) -> tuple[str | None, str | None]:
     """(model, style in it) if `style` names a trained painter."""
-    from impasto.collection.shelf import models
+    from impasto.shelf.models import models
 
     if Path(style).is_file() and Path(style).suffix not in (_MODEL, ".onnx"):
         return None, None
@@ -119,7 +119,7 @@ def open_model(name: str, look: Look) -> Model:
 
 def model_of(source: Source) -> str | None:
     """The name on the shelf of a model that a record names, if the shelf still has it as it was."""
-    from impasto.collection.shelf import models
+    from impasto.shelf.models import models
     from impasto.weights.files import sha256
 
     return next((name for name, path in models().items() if sha256(path) == source.sha256), None)
@@ -127,7 +127,7 @@ def model_of(source: Source) -> str | None:
 
 def model_hash(engine: str | None, style: str, usual: str) -> str | None:
     """The SHA-256 of the network that paints in `style`, None for the slow road."""
-    from impasto.collection.shelf import find
+    from impasto.shelf.models import find
     from impasto.weights.files import sha256
 
     choice = choose(engine, [style], usual)

@@ -14,8 +14,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from impasto.collection.card import Card, load_model
-from impasto.collection.shelf import find
 from impasto.device import autocast, choose_device, deterministic, exactly, in_bfloat16
 from impasto.encoders import load_encoder, weights_path
 from impasto.encoders.encoder import Encoder
@@ -29,7 +27,9 @@ from impasto.models.painter import Painter
 from impasto.models.stages import Style
 from impasto.models.strips import Rows, Stored, Strips
 from impasto.models.translator import Translator
-from impasto.recipes.recipe import Look
+from impasto.settings import Look
+from impasto.shelf.card import Card, load_model
+from impasto.shelf.models import find
 from impasto.weights.files import sha256
 
 LARGE = 3 << 19

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from impasto.collection.shelf import find
 from impasto.device import choose_device, free_memory, in_bfloat16, telling_when_memory_ends
 from impasto.encoders import load_encoder, weights_path
 from impasto.encoders.encoder import Encoder
@@ -19,7 +18,8 @@ from impasto.provenance import Record, Source, versions
 from impasto.recipes.engines import choose, look_of, manner_of
 from impasto.recipes.estimate import Estimate
 from impasto.recipes.optimize import Painter
-from impasto.recipes.recipe import Recipe, preset, style_size
+from impasto.settings import Recipe, preset, style_size
+from impasto.shelf.models import find
 from impasto.weights.files import sha256
 
 _MEMORY_SHARE = 0.8
@@ -111,7 +111,7 @@ def stylize(
 
     `engine` is "optimize" (the default), "instant", or the file of a model; `preset` and `weights` are for the first.
     `settings` change the preset: `size=1024`, `strength=0.7`, and all others of `impasto.Recipe`; in one pass, those of
-    `impasto.recipes.recipe.Look`.
+    `impasto.settings.Look`.
 
     Raises:
         InputError: a picture, setting or weights file that cannot be used.

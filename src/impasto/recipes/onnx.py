@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from impasto.collection.card import Card
-from impasto.collection.onnx import card_of, open_session
 from impasto.errors import TooLargeError, UnknownName, WeightsError
 from impasto.losses.terms import Targets, mix
 from impasto.models.grain import grained, varied
+from impasto.shelf.card import Card
+from impasto.shelf.onnx import card_of, open_session
 
 if TYPE_CHECKING:
     import onnxruntime

@@ -29,7 +29,7 @@ from impasto.media.image import Picture
 from impasto.models.grain import varied
 from impasto.recipes.estimate import seconds_of, trial_size
 from impasto.recipes.feedforward import FeedForward
-from impasto.recipes.recipe import ContentLoss, Look, Recipe, StyleLoss
+from impasto.settings import ContentLoss, Look, Recipe, StyleLoss
 
 PHASES = ((0, 0), (1, 1), (0, 1), (1, 0))
 

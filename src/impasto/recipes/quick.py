@@ -10,7 +10,6 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from impasto.collection.card import Card
 from impasto.controls.color import keep_palette, match_palette
 from impasto.device import choose_device, free_memory, telling_when_memory_ends
 from impasto.encoders import weights_path
@@ -20,9 +19,10 @@ from impasto.media.geometry import fit
 from impasto.media.image import MAX_PIXELS, Picture, dimensions, read
 from impasto.provenance import Record, Source, versions
 from impasto.recipes.estimate import Estimate, seconds_of, trial_size
-from impasto.recipes.recipe import Look, style_size
 from impasto.recipes.style_code import SUFFIX as CODE
 from impasto.recipes.style_code import read_code
+from impasto.settings import Look, style_size
+from impasto.shelf.card import Card
 from impasto.weights.files import sha256
 
 _LARGEST_RESULT = 1024

@@ -15,7 +15,7 @@ from impasto.media.image import dimensions
 from impasto.metrics.measures import Ruler
 from impasto.metrics.specification import MEASURES
 from impasto.recipes.job import prepare
-from impasto.recipes.recipe import Recipe
+from impasto.settings import Recipe
 from impasto.weights.files import sha256
 
 

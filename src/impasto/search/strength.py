@@ -15,7 +15,7 @@ from impasto.media.image import MAX_PIXELS, read
 from impasto.metrics.measures import content_distance
 from impasto.metrics.specification import CONTENT_LAYERS, SIZE
 from impasto.recipes.quick import Manner
-from impasto.recipes.recipe import Look, Recipe, preset
+from impasto.settings import Look, Recipe, preset
 
 KEPT = 0.3
 _HALVINGS = 4

@@ -17,8 +17,8 @@ from pydantic import BaseModel, ValidationError
 
 from impasto.errors import DivergedError, InputError, RecordError, SettingsError, UnknownName
 from impasto.processes import deaf_to_interrupts
-from impasto.recipes.recipe import describe
 from impasto.search.axis import Axis
+from impasto.settings import describe
 
 if TYPE_CHECKING:
     import optuna

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from impasto.collection.card import read_card
-from impasto.training.assignment import Assignment
+from impasto.shelf.card import read_card
+from impasto.training.job import TrainingJob
 from impasto.training.pictures import find_pictures
 from impasto.training.settings import Training
 from impasto.weights.files import sha256
@@ -20,19 +20,19 @@ from impasto.weights.files import sha256
 class Trained:
     """A training, by its settings and by what is tried instead; each trial is trained from the same start."""
 
-    assignment: Assignment
+    training_job: TrainingJob
 
     axes = ("learning_rate=0.0003:0.01", "content_weight=0.03:0.6")
 
     @property
     def base(self) -> Training:
         """The settings where the search begins."""
-        return self.assignment.settings
+        return self.training_job.settings
 
     @property
     def measures(self) -> Mapping[str, str]:
         """What a training says of pictures that it has not learned from."""
-        first = "manner" if self.assignment.kind == "collection" else "style"
+        first = "manner" if self.training_job.kind == "collection" else "style"
         return dict.fromkeys((first, "content", "total"), "lower")
 
     @property
@@ -46,11 +46,11 @@ class Trained:
         Raises:
             InputError: there are none.
         """
-        find_pictures([*self.assignment.photos, *self.assignment.paintings])
+        find_pictures([*self.training_job.photos, *self.training_job.paintings])
 
     def identity(self) -> list[object]:
         """What makes it another search."""
-        work = self.assignment
+        work = self.training_job
         sources = [[path.name for path in paths] for paths in (work.photos, work.paintings)]
         return [work.kind, sources, work.start and sha256(work.start), self.base.model_dump(mode="json")]
 
@@ -65,7 +65,7 @@ class Trained:
         wanted = list(looks)
         with tempfile.TemporaryDirectory() as folder:
             output = Path(folder) / "trial.impasto"
-            for report in replace(self.assignment, settings=settings).run(output):
+            for report in replace(self.training_job, settings=settings).run(output):
                 if wanted and report.validation and wanted[0] <= report.done < 1:
                     wanted.pop(0)
                     yield report.validation

@@ -25,9 +25,9 @@ from impasto.models.critic import Critic, Projector
 from impasto.models.instant import STYLE_LAYERS
 from impasto.models.translator import Translator
 from impasto.training.augmentation import augmented
-from impasto.training.lesson import CONTENT_LAYERS, Lesson, content_distance
 from impasto.training.manner import Generator, Memory, manner_distance, paint, painted_from, pooled
 from impasto.training.settings import CollectionTraining
+from impasto.training.task import CONTENT_LAYERS, Task, content_distance
 
 CONTRAST_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")
 _PLACES = 128
@@ -132,7 +132,7 @@ class Cycle(nn.Module):
         return losses
 
 
-class Duel(Lesson):
+class Duel(Task):
     """A painter, its critic, what holds the content (`method`), and a collection's statistics to be reached.
 
     Crops come in turn from photos and from the collection. FastCUT paints every other photo in a mirror, so that

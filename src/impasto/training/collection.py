@@ -8,7 +8,6 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from impasto.collection.card import load_model, write_model
 from impasto.encoders import load_encoder
 from impasto.encoders.encoder import Encoder
 from impasto.errors import InputError, SettingsError
@@ -18,14 +17,16 @@ from impasto.models.critic import Critic, FeatureCritic, PatchCritic
 from impasto.models.instant import STYLE_LAYERS
 from impasto.models.painter import Painter
 from impasto.models.translator import Translator
+from impasto.shelf.card import load_model, write_model
 from impasto.training.adversarial import CONTRAST_LAYERS, Contrast, Cycle, Duel, Pool
-from impasto.training.course import Report, channels_of, model_card, training_record
 from impasto.training.loop import Progress, launch
 from impasto.training.manner import Generator, described, manner_distance, paint, pooled
 from impasto.training.painter import restyled
 from impasto.training.pictures import Crops, Split, find_pictures, split
+from impasto.training.report import Report, model_card, training_record
+from impasto.training.run_folder import RunFolder
 from impasto.training.settings import CollectionTraining
-from impasto.training.workshop import Workshop
+from impasto.training.styles import channels_of
 from impasto.weights.files import sha256
 
 _HELD_OUT = 0.2
@@ -52,8 +53,8 @@ def train_collection(
         DivergedError: the loss is no longer a finite number, or the network collapsed; the last checkpoint is kept.
         OutputError: something cannot be written; what was written before is kept.
     """
-    workshop = Workshop(output)
-    state = workshop.load(settings) if resume else None
+    run_folder = RunFolder(output)
+    state = run_folder.load(settings) if resume else None
     photo_split, painting_split = _splits(photos, collection, settings)
     fabric = launch(settings)
     encoder = load_encoder("compact").to(fabric.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -77,7 +78,7 @@ def train_collection(
     )
 
     progress: Progress | None = None
-    for progress in workshop.train(duel, crops, settings, fabric, state):
+    for progress in run_folder.train(duel, crops, settings, fabric, state):
         yield Report.of(progress, crops.broken, silent=not fabric.is_global_zero)
     assert progress is not None
     if not fabric.is_global_zero:

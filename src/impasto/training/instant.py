@@ -8,33 +8,25 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from impasto.collection.card import load_model, write_model
 from impasto.encoders import load_encoder
 from impasto.errors import SettingsError
 from impasto.losses.terms import Targets
 from impasto.models.instant import Instant
-from impasto.training.course import (
-    Report,
-    channels_of,
-    model_card,
-    split_sources,
-    tested,
-    training_record,
-    unseen,
-)
-from impasto.training.lesson import Choice, StyleLesson
+from impasto.shelf.card import load_model, write_model
 from impasto.training.loop import Progress, launch
-from impasto.training.pictures import Crops
+from impasto.training.pictures import Crops, split_sources
+from impasto.training.report import Report, model_card, training_record
+from impasto.training.run_folder import RunFolder
 from impasto.training.settings import InstantTraining
-from impasto.training.styles import bind, describe_styles
-from impasto.training.workshop import Workshop
+from impasto.training.styles import bind, channels_of, describe_styles
+from impasto.training.task import Choice, StyleTask, tested, unseen
 
 SCALES = (1.0, 0.66)
 _VALIDATION, _TEST = 32, 96
 _DESCRIBING = 0.5  # of the time limit, at most: what has not been described by then is not learned from
 
 
-class InstantLesson(StyleLesson):
+class InstantTask(StyleTask):
     """Any style: the network reads it from the statistics that it is to reach."""
 
     content_layers = Instant.content_layers
@@ -63,8 +55,8 @@ def train_instant(
         DivergedError: the loss is no longer a finite number; the last checkpoint is kept.
         OutputError: something cannot be written; what was written before is kept.
     """
-    workshop = Workshop(output)
-    state = workshop.load(settings) if resume else None
+    run_folder = RunFolder(output)
+    state = run_folder.load(settings) if resume else None
     photo_split, painting_split = split_sources(photos, settings), split_sources(paintings, settings)
     fabric = launch(settings)
     encoder = load_encoder("compact").to(fabric.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -81,18 +73,18 @@ def train_instant(
     descriptions = []
     for share, description in describe_styles(encoder, painting_split.training, SCALES, broken):
         descriptions.append(description)
-        if settings.minutes and workshop.spent > _DESCRIBING * 60 * settings.minutes:
+        if settings.minutes and run_folder.spent > _DESCRIBING * 60 * settings.minutes:
             break
         yield Report(0.0, f"describing paintings, {share:.0%}", silent=not fabric.is_global_zero)
 
     validation = unseen(
         photo_split.validation, described(painting_split.validation[:_VALIDATION]), _VALIDATION, settings
     )
-    lesson = InstantLesson(network, encoder, bind(descriptions), validation, settings)
+    task = InstantTask(network, encoder, bind(descriptions), validation, settings)
     crops = Crops([photo_split.training], settings.crop_size, seed=settings.seed, disturbed=0.0)
 
     progress: Progress | None = None
-    for progress in workshop.train(lesson, crops, settings, fabric, state):
+    for progress in run_folder.train(task, crops, settings, fabric, state):
         yield Report.of(progress, broken | crops.broken, silent=not fabric.is_global_zero)
     assert progress is not None
     if not fabric.is_global_zero:
@@ -101,5 +93,5 @@ def train_instant(
     test = unseen(photo_split.test, described(painting_split.test[:_TEST]), _TEST, settings)
     architecture = {"channels": channels_of(encoder)}
     sources = {"photos": [path.name for path in photos], "paintings": [path.name for path in paintings]}
-    record = {**training_record(progress, settings, start), **sources, "test": tested(lesson, progress, test)}
+    record = {**training_record(progress, settings, start), **sources, "test": tested(task, progress, test)}
     write_model(output, model_card("instant", "Any style in one pass.", architecture, record), progress.network())

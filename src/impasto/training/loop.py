@@ -16,10 +16,10 @@ from torch import Tensor, nn
 
 from impasto.device import choose_device, in_bfloat16
 from impasto.errors import DivergedError, PartedError, SettingsError
-from impasto.training.lesson import Lesson
 from impasto.training.loading import Loader
 from impasto.training.pictures import Crops
 from impasto.training.settings import Training
+from impasto.training.task import Task
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -57,7 +57,7 @@ class Progress:
 
     def sheet(self) -> Tensor:
         """A picture (3, H, W) of some results."""
-        return self.session.lesson.sheet(self.session.average)
+        return self.session.task.sheet(self.session.average)
 
 
 def launch(settings: Training) -> Fabric:
@@ -84,20 +84,20 @@ def launch(settings: Training) -> Fabric:
 
 
 def learn(
-    lesson: Lesson,
+    task: Task,
     crops: Crops,
     settings: Training,
     fabric: Fabric,
     resume: State | None = None,
     prepared: float = 0.0,
 ) -> Iterator[Progress]:
-    """Train `lesson.network`, yielding after every step; `prepared` seconds of the time limit are over already.
+    """Train `task.network`, yielding after every step; `prepared` seconds of the time limit are over already.
 
     Raises:
         DivergedError: the loss is no longer a finite number.
         InputError: no picture can be read.
     """
-    session = _Session(lesson, settings, fabric)
+    session = _Session(task, settings, fabric)
     if resume:
         session.load(resume)
     session.spent += prepared
@@ -147,14 +147,14 @@ def _together(fabric: Fabric) -> Iterator[None]:
 class _Session:
     """Everything that changes while a network learns."""
 
-    def __init__(self, lesson: Lesson, settings: Training, fabric: Fabric) -> None:
-        self.lesson, self.settings, self.fabric = lesson, settings, fabric
-        lesson.network.train()
-        self.average = deepcopy(lesson.network).eval().requires_grad_(False).to(fabric.device)
+    def __init__(self, task: Task, settings: Training, fabric: Fabric) -> None:
+        self.task, self.settings, self.fabric = task, settings, fabric
+        task.network.train()
+        self.average = deepcopy(task.network).eval().requires_grad_(False).to(fabric.device)
         self.optimizer = torch.optim.AdamW(
-            lesson.players(), settings.learning_rate, betas=lesson.betas, weight_decay=settings.weight_decay
+            task.players(), settings.learning_rate, betas=task.betas, weight_decay=settings.weight_decay
         )
-        self.module, self.stepper = fabric.setup(lesson, self.optimizer)
+        self.module, self.stepper = fabric.setup(task, self.optimizer)
         self.step, self.stale, self.spent = 0, 0, 0.0
         self.paces: list[float] = []
         self.best: tuple[float, dict[str, Tensor]] | None = None
@@ -214,7 +214,7 @@ class _Session:
         self.step += 1
         self._remember(total)
         if len(self.recent) == _REMEMBERED:
-            self.lesson.check(self.recent)
+            self.task.check(self.recent)
         self.paces = [*self.paces[-8:], time.monotonic() - began - waited]
         validation = self._validate() if self.step % self.settings.validate_every == 0 else None
         elapsed = time.monotonic() - began
@@ -251,11 +251,11 @@ class _Session:
     def _remember(self, losses: dict[str, float]) -> None:
         self.recent = [*self.recent[1 - _REMEMBERED :], losses]
         decay = min(self.settings.averaging, self.step / (10 + self.step))
-        for mean, now in zip(self.average.parameters(), self.lesson.network.parameters()):
+        for mean, now in zip(self.average.parameters(), self.task.network.parameters()):
             mean.lerp_(now, 1 - decay)
 
     def _validate(self) -> dict[str, float]:
-        losses = self.lesson.validate(self.average)
+        losses = self.task.validate(self.average)
         self.stale += 1
         if self.best is None or losses["total"] < self.best[0]:
             self.best, self.stale = (losses["total"], _copied(self.average)), 0
@@ -269,7 +269,7 @@ class _Session:
         """Everything that `load` needs."""
         return {
             "settings": self.settings.model_dump_json(),
-            "lesson": {key: value for key, value in _copied(self.lesson).items() if not key.startswith(_FROZEN)},
+            "task": {key: value for key, value in _copied(self.task).items() if not key.startswith(_FROZEN)},
             "average": _copied(self.average),
             "optimizer": self.optimizer.state_dict(),
             "random": torch.get_rng_state(),
@@ -282,11 +282,11 @@ class _Session:
 
     def load(self, state: State) -> None:
         """Go back to a `state`."""
-        frozen = {key: value for key, value in self.lesson.state_dict().items() if key.startswith(_FROZEN)}
-        self.lesson.load_state_dict({**state["lesson"], **frozen})
+        frozen = {key: value for key, value in self.task.state_dict().items() if key.startswith(_FROZEN)}
+        self.task.load_state_dict({**state["task"], **frozen})
         self.average.load_state_dict(state["average"])
         self.optimizer.load_state_dict(state["optimizer"])
-        for group, player in zip(self.optimizer.param_groups, self.lesson.players()):
+        for group, player in zip(self.optimizer.param_groups, self.task.players()):
             group["pace"] = player["pace"]
         torch.set_rng_state(state["random"])
         self.step, self.stale, self.spent = state["step"], state["stale"], state["spent"]

@@ -9,7 +9,6 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from impasto.collection.card import load_model, write_model
 from impasto.encoders import load_encoder
 from impasto.encoders.encoder import Encoder
 from impasto.errors import PictureError, SettingsError
@@ -17,28 +16,21 @@ from impasto.losses.terms import Targets
 from impasto.media.image import dimensions, read
 from impasto.models.instant import STYLE_LAYERS
 from impasto.models.painter import Painter
-from impasto.training.course import (
-    Report,
-    channels_of,
-    model_card,
-    split_sources,
-    tested,
-    training_record,
-    unseen,
-)
-from impasto.training.lesson import STYLE, Choice, StyleLesson
+from impasto.shelf.card import load_model, write_model
 from impasto.training.loop import Progress, launch
-from impasto.training.pictures import Crops, Split, find_pictures
+from impasto.training.pictures import Crops, Split, find_pictures, split_sources
+from impasto.training.report import Report, model_card, training_record
+from impasto.training.run_folder import RunFolder
 from impasto.training.settings import PainterTraining
-from impasto.training.styles import bind, describe_style
-from impasto.training.workshop import Workshop
+from impasto.training.styles import bind, channels_of, describe_style
+from impasto.training.task import STYLE, Choice, StyleTask, tested, unseen
 
 _STYLE_SIZE = 512
 _TRIED = 8
 _VALIDATION, _TEST = 32, 64
 
 
-class PainterLesson(StyleLesson):
+class PainterTask(StyleTask):
     """A fixed set of styles, one row of scales and shifts for each."""
 
     content_layers = Painter.content_layers
@@ -79,8 +71,8 @@ def train_painter(
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice:
         raise SettingsError(f"The styles need names of their own, but two are called {twice}; rename one file.")
-    workshop = Workshop(output)
-    state = workshop.load(settings) if resume else None
+    run_folder = RunFolder(output)
+    state = run_folder.load(settings) if resume else None
     photo_split = split_sources(photos, settings) if photos else _shipped_photos()
     fabric = launch(settings)
     encoder = load_encoder("compact").to(fabric.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -89,11 +81,11 @@ def train_painter(
     book = bind([_described(encoder, style, settings.style_scale) for style in styles])
     validation = unseen(photo_split.validation, book, _VALIDATION, settings)
     network = _begin(start, names, encoder, book, validation[0])
-    lesson = PainterLesson(network, encoder, book, validation, settings)
+    task = PainterTask(network, encoder, book, validation, settings)
     crops = Crops([photo_split.training], settings.crop_size, seed=settings.seed, disturbed=0.0)
 
     progress: Progress | None = None
-    for progress in workshop.train(lesson, crops, settings, fabric, state):
+    for progress in run_folder.train(task, crops, settings, fabric, state):
         yield Report.of(progress, crops.broken, silent=not fabric.is_global_zero)
     assert progress is not None
     if not fabric.is_global_zero:
@@ -104,7 +96,7 @@ def train_painter(
     record = {
         **training_record(progress, settings, start),
         "photos": [path.name for path in photos] or "those of the package",
-        "test": tested(lesson, progress, test),
+        "test": tested(task, progress, test),
     }
     write_model(output, model_card("painter", description, network.architecture, record, names), progress.network())
 

@@ -23,6 +23,7 @@ from impasto.media.files import make_folder
 from impasto.media.formats import named_as_picture
 from impasto.media.geometry import resample
 from impasto.media.image import read
+from impasto.training.settings import Training
 from impasto.weights.fetch import cache_folder
 from impasto.weights.files import sha256
 
@@ -128,6 +129,22 @@ def split(paths: Sequence[Path], seed: int = 0, held_out: float = 0.1) -> Split:
     random.Random(seed).shuffle(shuffled)
     first, second = (int(share * len(shuffled)) for share in (1 - held_out, 1 - held_out / 2))
     return Split(shuffled[:first], shuffled[first:second], shuffled[second:])
+
+
+def split_sources(sources: Sequence[Path], settings: Training) -> Split:
+    """The pictures of all sources, split by the seed of the settings.
+
+    Raises:
+        InputError: there are too few of them.
+    """
+    parts = split([path for paths in find_pictures(sources) for path in paths], settings.seed)
+    if not parts.validation or not parts.test or len(parts.training) < settings.batch:
+        count = len(parts.training) + len(parts.validation) + len(parts.test)
+        raise InputError(
+            f"{', '.join(map(str, sources))} holds {count} pictures; a training needs {max(21, 2 * settings.batch)} or "
+            "more, for learning, validation and testing: give more, or a smaller --batch."
+        )
+    return parts
 
 
 class Crops:

@@ -15,7 +15,7 @@ from impasto.losses.terms import Targets
 from impasto.media.geometry import resample
 from impasto.media.image import dimensions, read
 from impasto.models.instant import STYLE_LAYERS
-from impasto.training.lesson import STYLE
+from impasto.training.task import STYLE
 
 _LONGEST = 512
 
@@ -61,3 +61,8 @@ def bind(descriptions: Sequence[Targets]) -> Targets:
 def device_of(encoder: Encoder) -> torch.device:
     """Where the encoder is."""
     return next(encoder.parameters()).device
+
+
+def channels_of(encoder: Encoder) -> dict[str, int]:
+    """{layer: channels} of the layers that styles are described by."""
+    return {layer: encoder.architecture.convolutions[layer.removeprefix("relu")] for layer in STYLE_LAYERS}

@@ -6,7 +6,8 @@ import random
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -21,7 +22,11 @@ from impasto.losses.terms import Targets
 from impasto.losses.wasserstein import Wasserstein
 from impasto.media.geometry import shift
 from impasto.models.instant import STYLE_LAYERS
+from impasto.training.pictures import Crops
 from impasto.training.settings import Training
+
+if TYPE_CHECKING:
+    from impasto.training.loop import Progress
 
 STYLE = Wasserstein(root=True)
 CONTENT = Content("instance")
@@ -70,7 +75,7 @@ class Choice:
         return first.lerp(second, self.mixture.to(rows.device).view(-1, *[1] * (rows.dim() - 1)))
 
 
-class Lesson(nn.Module):
+class Task(nn.Module):
     """What a training teaches: called with crops (N, 3, S, S) and their numbers, it gives the loss () and its parts."""
 
     network: nn.Module
@@ -136,7 +141,7 @@ class Lesson(nn.Module):
         """A picture (3, H, W) of some results."""
 
 
-class StyleLesson(Lesson):
+class StyleTask(Task):
     """A network, the frozen encoder that judges it, and a book of styles to be learned.
 
     Args:
@@ -222,3 +227,19 @@ class StyleLesson(Lesson):
             if weights.smoothness_weight:
                 loss = loss + weights.smoothness_weight * smoothness
         return painted, loss, {"style": style.detach(), "content": content.detach(), "smoothness": smoothness.detach()}
+
+
+def unseen(photos: Sequence[Path], styles: Targets, count: int, settings: Training) -> tuple[Tensor, Targets, Choice]:
+    """Crops (count, 3, S, S) of photos that are not learned from, each with one of the M `styles` in turn."""
+    crops = Crops([photos], settings.crop_size, seed=settings.seed, disturbed=0.0).draw(count)
+    means = styles[STYLE_LAYERS[0]]["mean"]
+    order = torch.arange(count) % len(means)
+    return crops.to(means.device), styles, Choice(torch.stack([order, order], 1), torch.zeros(count))
+
+
+def tested(task: StyleTask, progress: Progress, test: tuple[Tensor, Targets, Choice]) -> dict[str, float]:
+    """Losses of the best weights on pictures that neither learning nor choosing has seen."""
+    network = task.network
+    network.load_state_dict(progress.network())
+    task.validation = test
+    return {name: round(value, 4) for name, value in task.validate(network).items()}

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 OptimizerName = Literal["adam", "lbfgs", "sgd"]
 
 
-class Descent(BaseModel):
+class OptimizerSettings(BaseModel):
     """How to go down."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -11,12 +11,12 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from impasto.collection.card import Card, load_model, read_card, write_model
-from impasto.collection.shelf import add, find, models, remove, shelf_folder
 from impasto.encoders import weights_path
 from impasto.errors import InputError, OutputError, UnknownName, WeightsError
 from impasto.models.painter import Painter
 from impasto.provenance import Source
+from impasto.shelf.card import Card, load_model, read_card, write_model
+from impasto.shelf.models import add, find, models, remove, shelf_folder
 
 ARCHITECTURE = {"channels": {"relu3_1": 6}, "styles": 2, "widths": [6, 5, 4, 4], "blocks": 1}
 
@@ -31,7 +31,7 @@ def card(**changes: object) -> Card:
 
 @pytest.fixture
 def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("IMPASTO_COLLECTION", str(tmp_path / "shelf"))
+    monkeypatch.setenv("IMPASTO_SHELF", str(tmp_path / "shelf"))
     path = tmp_path / "two.impasto"
     torch.manual_seed(0)
     write_model(path, card(), Painter(**ARCHITECTURE).state_dict())  # type: ignore[arg-type]
@@ -79,7 +79,7 @@ def test_shipped_models_load_and_fit_the_encoder() -> None:
 
 def test_opening_a_model_loads_no_compiler() -> None:
     opening = (
-        "import sys; from impasto.collection.card import load_model; from impasto.collection.shelf import find; "
+        "import sys; from impasto.shelf.card import load_model; from impasto.shelf.models import find; "
         "[load_model(find(name)) for name in ('instant', 'looks')]; print('torch._dynamo' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", opening], check=True, capture_output=True, text=True)

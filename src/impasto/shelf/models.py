@@ -10,9 +10,9 @@ from pathlib import Path
 
 import platformdirs
 
-from impasto.collection.card import SUFFIX, Card, load_model
 from impasto.errors import InputError, OutputError, UnknownName, WeightsError
 from impasto.media.files import replacing
+from impasto.shelf.card import SUFFIX, Card, load_model
 
 _NAME = re.compile(r"\w[\w.-]{0,63}")
 RESERVED = ("optimize", "none", "auto", "rest", "draft", "balanced", "best", "gatys")
@@ -24,9 +24,10 @@ def shipped_folder() -> Path:
 
 
 def shelf_folder() -> Path:
-    """Where the user's models lie: `IMPASTO_COLLECTION`, or a folder of the user's data."""
-    named = os.environ.get("IMPASTO_COLLECTION")
-    return Path(named or Path(platformdirs.user_data_dir("impasto", appauthor=False)) / "collection")
+    """Where the user's models lie: `IMPASTO_SHELF`, or a folder of the user's data (version 0.1's is kept)."""
+    named, data = os.environ.get("IMPASTO_SHELF"), Path(platformdirs.user_data_dir("impasto", appauthor=False))
+    former = data / "collection"
+    return Path(named) if named else former if former.is_dir() else data / "shelf"
 
 
 def models() -> dict[str, Path]:
@@ -74,7 +75,7 @@ def add(path: Path, name: str | None = None, *, force: bool = False) -> Card:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OutputError(f"The shelf {folder} cannot be made ({error.strerror}); set IMPASTO_COLLECTION.") from error
+        raise OutputError(f"The shelf {folder} cannot be made ({error.strerror}); set IMPASTO_SHELF.") from error
     with replacing(folder / f"{name}{SUFFIX}", force=force) as temporary:
         shutil.copyfile(path, temporary)
     return card

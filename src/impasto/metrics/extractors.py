@@ -19,11 +19,11 @@ from impasto.metrics.sets import cells
 if TYPE_CHECKING:
     import onnxruntime
 
-Eye: TypeAlias = Callable[[Sequence[Path]], Iterator[tuple[float, Tensor]]]
+Extractor: TypeAlias = Callable[[Sequence[Path]], Iterator[tuple[float, Tensor]]]
 _INCEPTION = 299
 
 
-def open_eye(text: str) -> tuple[str, Eye]:
+def open_extractor(text: str) -> tuple[str, Extractor]:
     """(name, how it sees pictures: share done, features (K, D) of each) of `vgg19`, `vgg19=FILE` or `inception.onnx`.
 
     A network in a file gets each picture as (1, 3, H, W), RGB in [-1, 1], of the size that it is made for, or 299 x 299
@@ -40,7 +40,7 @@ def open_eye(text: str) -> tuple[str, Eye]:
         return name, partial(cells, encoder)
     if not text.endswith(".onnx"):
         raise UnknownName("network to see with", text, [*ENCODERS, "a file that ends in .onnx"])
-    from impasto.collection.onnx import open_session
+    from impasto.shelf.onnx import open_session
 
     session, path = open_session(Path(text)), Path(text)
     shape = session.get_inputs()[0].shape

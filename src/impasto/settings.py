@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from impasto.controls.color import Color
 from impasto.device import DeviceName, Precision
 from impasto.encoders import EncoderName, Pooling
-from impasto.engine.descent import Descent
+from impasto.engine.optimizer_settings import OptimizerSettings
 from impasto.engine.start import Start
 from impasto.errors import SettingsError, UnknownName
 from impasto.media.files import replacing
@@ -65,7 +65,7 @@ def style_size(size: int, style_scale: float) -> int:
     return wanted
 
 
-class Recipe(Descent, Look):
+class Recipe(OptimizerSettings, Look):
     """Settings of a painting by optimisation. The defaults are the preset `balanced`."""
 
     encoder: EncoderName = Field("compact", description="Network that sees; vgg16 and vgg19 need their weights.")

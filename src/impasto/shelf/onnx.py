@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from impasto.collection.card import Card
 from impasto.errors import SettingsError, WeightsError
+from impasto.shelf.card import Card
 
 if TYPE_CHECKING:
     import onnxruntime

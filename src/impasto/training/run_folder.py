@@ -14,10 +14,10 @@ import torch
 
 from impasto.errors import OutputError, PartedError, RecordError, SettingsError
 from impasto.media.files import make_folder, replacing
-from impasto.training.lesson import Lesson
 from impasto.training.loop import Progress, State, learn
 from impasto.training.pictures import Crops
 from impasto.training.settings import Training
+from impasto.training.task import Task
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _LOG_EVERY = 10
 
 
-class Workshop:
+class RunFolder:
     """`NAME.training` beside the model that is to come, which outlives interrupts and is reused by `--resume`."""
 
     def __init__(self, output: Path) -> None:
@@ -75,7 +75,7 @@ class Workshop:
         return state
 
     def train(
-        self, lesson: Lesson, crops: Crops, settings: Training, fabric: Fabric, resume: State | None
+        self, task: Task, crops: Crops, settings: Training, fabric: Fabric, resume: State | None
     ) -> Iterator[Progress]:
         """`learn`, with a checkpoint every few minutes and when the loop is left, whatever for but a diverged loss."""
         leader, begun_before = fabric.is_global_zero, self.folder.exists()
@@ -83,7 +83,7 @@ class Workshop:
             make_folder(self.folder)
         journal = self._journal(purge=resume["step"] if resume else 0) if leader else None
         progress, saved, whole = None, time.monotonic(), False
-        steps = learn(lesson, crops, settings, fabric, resume, self.spent)
+        steps = learn(task, crops, settings, fabric, resume, self.spent)
         try:
             for progress in steps:
                 if journal:

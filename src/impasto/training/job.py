@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from impasto.collection.shelf import find
+from impasto.shelf.models import find
 from impasto.training.settings import CollectionTraining, InstantTraining, PainterTraining, Training
 
 if TYPE_CHECKING:
-    from impasto.training.course import Report
+    from impasto.training.report import Report
 
 Kind = Literal["instant", "painter", "collection"]
 SETTINGS: dict[str, type[Training]] = {
@@ -22,7 +22,7 @@ SETTINGS: dict[str, type[Training]] = {
 
 
 @dataclass(frozen=True)
-class Assignment:
+class TrainingJob:
     """What to train: `photos` and `paintings` are what its command takes; `start` is a model to go on from."""
 
     kind: Kind
@@ -34,7 +34,7 @@ class Assignment:
     @staticmethod
     def begin(
         kind: Kind, photos: Sequence[Path], paintings: Sequence[Path], start: str | None, settings: Training
-    ) -> Assignment:
+    ) -> TrainingJob:
         """With a model by file or name to go on from, `none`, or what is usual: looks, for what paints as it does.
 
         Raises:
@@ -42,7 +42,7 @@ class Assignment:
         """
         alike = kind == "painter" or (isinstance(settings, CollectionTraining) and settings.generator == "painter")
         name = start or ("looks" if alike else "none")
-        return Assignment(kind, photos, paintings, None if name == "none" else find(name), settings)
+        return TrainingJob(kind, photos, paintings, None if name == "none" else find(name), settings)
 
     def run(self, output: Path, *, resume: bool = False) -> Iterator[Report]:
         """Train, and write `output`.

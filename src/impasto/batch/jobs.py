@@ -14,7 +14,7 @@ from impasto.media.image import MAX_PIXELS, Picture
 from impasto.recipes.engines import Choice, choose, look_of, model_hash, open_model
 from impasto.recipes.job import prepare
 from impasto.recipes.quick import Model, prepare_manner
-from impasto.recipes.recipe import Look, read_settings
+from impasto.settings import Look, read_settings
 
 
 def prepare_batch(
