@@ -11,7 +11,7 @@ import impasto
 
 PACKAGE = Path(impasto.__file__).parent
 FLOORS = [
-    {"errors", "device", "processes", "weights", "provenance"},
+    {"errors", "device", "masks", "processes", "weights", "provenance"},
     {"media", "encoders", "losses", "models", "controls"},
     {"engine", "shelf"},
     {"settings"},

@@ -5,23 +5,31 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from impasto.brief import Brief as Brief
+    from impasto.brief import Region as Region
     from impasto.errors import ImpastoError as ImpastoError
     from impasto.media.image import Picture as Picture
     from impasto.media.image import read as read
     from impasto.media.writing import write as write
-    from impasto.recipes.job import stylize as stylize
+    from impasto.recipes.painting import paint as paint
+    from impasto.recipes.stylize import stylize as stylize
     from impasto.settings import PRESETS as PRESETS
+    from impasto.settings import Look as Look
     from impasto.settings import Recipe as Recipe
     from impasto.settings import preset as preset
 
 _HOMES = {
+    "Brief": "impasto.brief",
     "ImpastoError": "impasto.errors",
+    "Look": "impasto.settings",
     "PRESETS": "impasto.settings",
     "Picture": "impasto.media.image",
     "Recipe": "impasto.settings",
+    "Region": "impasto.brief",
+    "paint": "impasto.recipes.painting",
     "preset": "impasto.settings",
     "read": "impasto.media.image",
-    "stylize": "impasto.recipes.job",
+    "stylize": "impasto.recipes.stylize",
     "write": "impasto.media.writing",
 }
 __all__ = list(_HOMES)

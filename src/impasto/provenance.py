@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import html
+import json
 import platform
 import re
+from collections.abc import Sequence
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
@@ -15,7 +17,7 @@ from impasto.errors import RecordError
 if TYPE_CHECKING:
     import torch
 
-_NAMESPACE = "urn:impasto:record:1"
+_NAMESPACE = "urn:impasto:record:2"
 _PACKET = (
     '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>'
     '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
@@ -41,25 +43,28 @@ class Source(BaseModel):
 
 
 class Record(BaseModel):
-    """What made a picture: inputs, settings, seed, weights, versions; `done` is the share of the work that was done.
+    """What made a picture: its brief, and the hashes of all that went into it; `done` is the share of the work done.
 
-    `model` is the network that painted it in one pass, and `names` are the styles that it had learned, if it had.
-    No time, no folder, no person.
+    `brief` is `impasto.brief.Brief` as JSON, in which pictures are called by the keys of `pictures`; `model` is the
+    network that painted in one pass, or that an optimisation started from. No time, no folder, no person.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    method: str
+    version: Literal[2] = 2
+    brief: dict[str, Any]
     content: Source
-    styles: tuple[Source, ...]
-    blend: tuple[float, ...]
-    recipe: dict[str, Any]
+    pictures: dict[str, Source] = {}
     encoder: Source
     model: Source | None = None
-    names: tuple[str, ...] = ()
-    output: dict[str, Any] = {}
     done: float = 0.0
     versions: dict[str, str]
+
+    @property
+    def output(self) -> dict[str, Any]:
+        """How the file was written."""
+        output: dict[str, Any] = self.brief.get("output", {})
+        return output
 
     def to_xmp(self) -> bytes:
         """An XMP packet that holds this record."""
@@ -86,11 +91,45 @@ class Record(BaseModel):
             RecordError: it is damaged, or of another version.
         """
         try:
-            return Record.model_validate_json(text)
-        except ValidationError as error:
+            given = json.loads(text)
+        except ValueError as error:
+            raise RecordError(f"The record is damaged ({error}).") from error
+        if not isinstance(given, dict):
+            raise RecordError("The record is damaged: expected a JSON object.")
+        version = given.get("version", 1)
+        if isinstance(version, int) and version > 2:
+            raise RecordError("The record was written by a newer version of impasto than this one; use that.")
+        try:
+            return Record.model_validate(_as_version_2(given) if "method" in given else given)
+        except (ValidationError, KeyError, TypeError) as error:
+            if not isinstance(error, ValidationError):
+                raise RecordError(f"The record is damaged or of another version ({error!r}).") from error
             problem = error.errors()[0]
             where = ".".join(map(str, problem["loc"])) or "its form"
             raise RecordError(f"The record is damaged or of another version ({where}: {problem['msg']}).") from error
+
+
+def _as_version_2(given: dict[str, Any]) -> dict[str, Any]:
+    """A record of impasto before briefs: `method`, `styles`, `names` and `blend` of the whole picture, `recipe`."""
+    model, names = given.get("model") or {"name": ""}, given.get("names") or []
+    optimized, keys = given["method"] == "optimize", labelled([source["name"] for source in given["styles"]])
+    styles = keys or [f"{model['name']}:{name}" for name in names] or [model["name"]]
+    return {
+        "brief": {
+            "regions": [{"styles": styles, "blend": given["blend"]}],
+            "engine": "optimize" if optimized else model["name"],
+            "settings": given["recipe"],
+            "output": given.get("output", {}),
+        },
+        "content": given["content"],
+        "pictures": dict(zip(keys, given["styles"])),
+        **{name: given[name] for name in ("encoder", "model", "done", "versions") if name in given},
+    }
+
+
+def labelled(names: Sequence[str]) -> list[str]:
+    """Each name, those that come again told apart by a number before them."""
+    return [name if names.index(name) == at else f"{at + 1}_{name}" for at, name in enumerate(names)]
 
 
 def versions(device: torch.device, *, bfloat16: bool) -> dict[str, str]:

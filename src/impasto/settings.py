@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
@@ -20,19 +20,26 @@ from impasto.media.files import replacing
 StyleLoss = Literal["wasserstein", "gram", "gram-size", "moments", "sliced"]
 ContentLoss = Literal["instance", "mean", "gatys", "cosine"]
 LARGEST_STYLE = 8192
+Strength = Annotated[float, Field(ge=0, le=1)] | Literal["auto"]
 S = TypeVar("S", bound=BaseModel)
 
 
 class Look(BaseModel):
     """Settings of every painting, however it is made."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     size: int | Literal["max"] = Field(
         512, description="Long side of the result in pixels; max: that of the photo, or as much as memory allows."
     )
-    strength: float = Field(1.0, ge=0, le=1, description="From the photo (0) to the full style (1).")
-    color: Color = Field("style", description="Colours of the style, of the photo, or style's moved to the photo's.")
+    strength: Strength = Field(
+        1.0, description="From the photo (0) to the full style (1); auto: as much as leaves its shapes."
+    )
+    color: Color = Field(
+        "style",
+        description="Colours of the style; chroma of the photo (content) or its hues (harmony); the style's, moved to "
+        "the photo's palette (match) or histogram.",
+    )
     style_scale: float = Field(
         1.0, ge=0.1, le=8, description="Size at which the painting is seen: finer marks below 1, softer ones above."
     )

@@ -17,7 +17,7 @@ _NAME = ".impasto-batch.sqlite"
 _ATTEMPTS = 3
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS pictures (
-    output TEXT PRIMARY KEY, key TEXT NOT NULL, content TEXT NOT NULL, style TEXT NOT NULL, state TEXT NOT NULL,
+    output TEXT PRIMARY KEY, key TEXT NOT NULL, content TEXT NOT NULL, brief TEXT NOT NULL, state TEXT NOT NULL,
     attempts INTEGER NOT NULL DEFAULT 0, owner TEXT, error TEXT
 )
 """
@@ -28,13 +28,13 @@ class Job:
     """One picture to be painted.
 
     `output` lies below the ledger's folder, which may be moved as a whole; `key` says what from: inputs, network and
-    settings.
+    settings; `brief` is that as JSON.
     """
 
     output: str
     key: str
     content: str
-    style: str
+    brief: str
 
 
 class Ledger:
@@ -54,8 +54,14 @@ class Ledger:
             self._table = sqlite3.connect(self.path, timeout=60, isolation_level=None)
             self._table.execute("PRAGMA journal_mode=WAL")
             self._table.execute(_SCHEMA)
+            self._follow_version_1()
         except (OSError, sqlite3.Error) as error:
             raise OutputError(f"The ledger {self.path} cannot be used ({error}); choose another folder.") from error
+
+    def _follow_version_1(self) -> None:
+        """Ledgers used to hold the name of a style where the brief is now."""
+        if "style" in [row[1] for row in self._table.execute("PRAGMA table_info(pictures)")]:
+            self._table.execute("ALTER TABLE pictures RENAME COLUMN style TO brief")
 
     def enter(self, jobs: Iterable[Job]) -> int:
         """Let jobs wait, but not those that are being done, nor those that are done; return how many are."""
@@ -69,9 +75,9 @@ class Ledger:
                 if there or (current and row[1] == "running"):
                     continue
                 self._table.execute(
-                    "INSERT OR REPLACE INTO pictures (output, key, content, style, state) "
+                    "INSERT OR REPLACE INTO pictures (output, key, content, brief, state) "
                     "VALUES (?, ?, ?, ?, 'waiting')",
-                    (job.output, job.key, job.content, job.style),
+                    (job.output, job.key, job.content, job.brief),
                 )
         return done
 
@@ -140,7 +146,7 @@ class Ledger:
 
     def _free(self) -> Iterator[Job]:
         """Jobs that wait, then those whose owner has died; one that has killed several is given up."""
-        columns = "SELECT output, key, content, style, attempts, owner FROM pictures WHERE state = ? ORDER BY rowid"
+        columns = "SELECT output, key, content, brief, attempts, owner FROM pictures WHERE state = ? ORDER BY rowid"
         for *fields, _, _ in self._table.execute(columns, ("waiting",)):
             yield Job(*fields)
         for *fields, attempts, owner in self._table.execute(columns, ("running",)).fetchall():

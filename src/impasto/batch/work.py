@@ -7,63 +7,51 @@ import hashlib
 import json
 import multiprocessing
 import time
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 from multiprocessing.synchronize import Event
 from pathlib import Path
-from typing import Any
 
 from impasto.batch.ledger import Job, Ledger
 from impasto.batch.plan import Pair
+from impasto.brief import Brief
 from impasto.errors import ImpastoError, InputError, OutputError
 from impasto.media.files import check_apart, check_name, make_folder
-from impasto.media.image import Picture
+from impasto.media.image import MAX_PIXELS, Picture
 from impasto.processes import deaf_to_interrupts
+from impasto.recipes.painting import Method, open_brief, painted
+from impasto.recipes.pictures import Pictures
+from impasto.shelf.models import find
 from impasto.weights.files import sha256
 
 _POLL_SECONDS = 0.2
 
-Paint = Callable[[str], Picture]
-Open = Callable[[str], Paint]
+Task = tuple[Pair, Brief]
 
 
 @dataclass(frozen=True)
 class Batch:
-    """What all pictures of a batch have in common.
-
-    `opener` makes, from a style, what paints a photo in it; it is a function at module level with settings bound by
-    `functools.partial`, so that it can be sent to other processes. `settings` says, for a style, what the result
-    depends on besides photo and style. `skipped` counts what was done before.
-    """
+    """What all pictures of a batch have in common; `skipped` counts what was done before."""
 
     folder: Path
-    opener: Open
-    settings: Callable[[str], Mapping[str, Any]]
     quality: int | None = None
     force: bool = False
+    max_pixels: int = MAX_PIXELS
     jobs: tuple[Job, ...] = ()
     skipped: int = 0
 
-    def entered(self, pairs: Sequence[Pair]) -> Batch:
-        """This batch with the pairs as its jobs, in the ledger.
+    def entered(self, tasks: Sequence[Task]) -> Batch:
+        """This batch with each pair and its brief as a job in the ledger.
 
         Raises:
             OutputError: a result would replace a file that no batch has made, or an input, or has too long a name.
         """
-        jobs, hashes, settings = [], dict[str, str](), dict[str, Mapping[str, Any]]()
-        for pair in pairs:
-            inputs = [_hash(name, hashes) for name in (str(pair.content), *pair.styles)]
-            for style in pair.styles:
-                if style not in settings:
-                    settings[style] = self.settings(style)
-            told = json.dumps([inputs, [settings[style] for style in pair.styles]], sort_keys=True, default=str)
-            key = hashlib.sha256(f"{pair.output} {told}".encode()).hexdigest()
-            styles = [str(Path(style).absolute()) if Path(style).is_file() else style for style in pair.styles]
-            jobs.append(Job(str(pair.output), key, str(pair.content.absolute()), "\n".join(styles)))
-        results = [self.folder / pair.output for pair in pairs]
+        hashes = dict[str, str]()
+        jobs = [_job(pair, brief, hashes) for pair, brief in tasks]
+        results = [self.folder / pair.output for pair, _ in tasks]
         for result in results:
             check_name(result)
-        check_apart(results, [name for pair in pairs for name in (str(pair.content), *pair.styles)])
+        check_apart(results, [name for pair, brief in tasks for name in (str(pair.content), *brief.pictures())])
         ledger = Ledger(self.folder)
         foreign = [one.output for one in jobs if (self.folder / one.output).exists() and not ledger.knows(one.output)]
         if foreign and not self.force:
@@ -124,7 +112,7 @@ def _paint_all(batch: Batch, stop: Event) -> None:
     """Claim, paint, write, enter; until nothing waits, and nothing is being done that could come back."""
     parent = multiprocessing.parent_process()
     ledger, keys = Ledger(batch.folder), {job.key for job in batch.jobs}
-    painters: dict[str, Paint] = {}
+    methods: dict[str, Method] = {}
     while not stop.is_set() and (parent is None or parent.is_alive()):
         job = ledger.claim(keys)
         if job is None:
@@ -133,7 +121,7 @@ def _paint_all(batch: Batch, stop: Event) -> None:
             time.sleep(_POLL_SECONDS)
             continue
         try:
-            picture = _painted(batch, job, painters)
+            picture = _painted(batch, job, methods)
             if ledger.mine(job):
                 _write(batch, job, picture)
         except OutputError:
@@ -148,10 +136,10 @@ def _paint_all(batch: Batch, stop: Event) -> None:
     ledger.close()
 
 
-def _painted(batch: Batch, job: Job, painters: dict[str, Paint]) -> Picture:
-    if job.style not in painters:
-        painters[job.style] = batch.opener(job.style)
-    return painters[job.style](job.content)
+def _painted(batch: Batch, job: Job, methods: dict[str, Method]) -> Picture:
+    if job.brief not in methods:
+        methods[job.brief] = open_brief(Brief.from_json(job.brief), Pictures(max_pixels=batch.max_pixels))
+    return painted(methods[job.brief].on(job.content))
 
 
 def _write(batch: Batch, job: Job, picture: Picture) -> None:
@@ -160,6 +148,22 @@ def _write(batch: Batch, job: Job, picture: Picture) -> None:
     path = batch.folder / job.output
     make_folder(path.parent)
     Output(path, batch.quality).write(picture)
+
+
+def _job(pair: Pair, brief: Brief, hashes: dict[str, str]) -> Job:
+    """A picture to be painted; its key holds the bytes of everything that it is made from."""
+    inputs = [_hash(name, hashes) for name in (str(pair.content), *brief.pictures())]
+    model = None if brief.engine == "optimize" else _hash(str(_model(brief)), hashes)
+    settings = brief.renamed({name: _hash(name, hashes) for name in brief.pictures()}).model_dump(
+        mode="json", exclude={"engine"}
+    )
+    told = json.dumps([inputs, model, settings], sort_keys=True, default=str)
+    key = hashlib.sha256(f"{pair.output} {told}".encode()).hexdigest()
+    return Job(str(pair.output), key, str(pair.content.absolute()), brief.to_json())
+
+
+def _model(brief: Brief) -> Path:
+    return Path(brief.engine) if brief.engine.endswith(".onnx") else find(brief.engine)
 
 
 def _hash(name: str, hashes: dict[str, str]) -> str:

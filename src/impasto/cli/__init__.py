@@ -15,6 +15,7 @@ from impasto.cli.doctor import doctor
 from impasto.cli.evaluate import evaluate
 from impasto.cli.export import export
 from impasto.cli.interrupt import raise_on_interrupt
+from impasto.cli.mask import mask
 from impasto.cli.models import models
 from impasto.cli.paint import paint
 from impasto.cli.reproduce import reproduce
@@ -44,6 +45,7 @@ app = App(
 app.register_install_completion_command()
 app.command(paint)
 app.command(batch)
+app.command(mask)
 app.command(style)
 app.command(reproduce)
 app.command(train)

@@ -6,31 +6,33 @@ import sys
 import time
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
-from cyclopts import Group, Parameter
+from cyclopts import Parameter
 
-from impasto.cli.options import LOOK, RecipeOptions, explicit
+from impasto.cli.options import FILES, LOOK, MAX_PIXELS, WHERE, WORK, RecipeOptions, explicit
 from impasto.errors import SettingsError
 
 if TYPE_CHECKING:
-    from impasto.batch.work import Batch
+    from collections.abc import Sequence
 
-_FILES = Group("Files", sort_key=1)
-_WORK = Group("Work", sort_key=3)
+    from impasto.batch.work import Batch
+    from impasto.brief import Brief
 
 
 def batch(
-    *photos: Annotated[str, Parameter(group=_FILES)],
-    output: Annotated[Path, Parameter(name=["--output", "-o"], group=_FILES)],
-    style: Annotated[list[str] | None, Parameter(group=_FILES, negative="")] = None,
-    format: Annotated[str, Parameter(group=_FILES)] = "png",
-    quality: Annotated[int | None, Parameter(group=_FILES)] = None,
-    force: Annotated[bool, Parameter(group=_FILES, negative="")] = False,
-    max_pixels: Annotated[int, Parameter(group=_FILES)] = 250_000_000,
-    workers: Annotated[int | None, Parameter(group=_WORK)] = None,
+    *photos: Annotated[str, Parameter(group=FILES)],
+    output: Annotated[Path, Parameter(name=["--output", "-o"], group=FILES)],
+    style: Annotated[list[str] | None, Parameter(group=FILES, negative="")] = None,
+    format: Annotated[str, Parameter(group=FILES)] = "png",
+    quality: Annotated[int | None, Parameter(group=FILES)] = None,
+    force: Annotated[bool, Parameter(group=FILES, negative="")] = False,
+    max_pixels: Annotated[int, Parameter(group=FILES)] = MAX_PIXELS,
+    workers: Annotated[int | None, Parameter(group=WORK)] = None,
     engine: Annotated[str | None, Parameter(group=LOOK)] = None,
     preset: Annotated[str | None, Parameter(group=LOOK)] = None,
+    mask: Annotated[str | None, Parameter(group=WHERE)] = None,
+    keep: Annotated[str | None, Parameter(group=WHERE)] = None,
     recipe: Annotated[RecipeOptions | None, Parameter(name="*")] = None,  # type: ignore[valid-type]
 ) -> None:
     """Paint every photo in every style, by one pass of the instant network.
@@ -55,39 +57,53 @@ def batch(
         workers: Processes that paint at once; as many as there are cores by default.
         engine: instant (the default), optimize, or a model file.
         preset: Preset for --engine optimize; balanced by default.
+        mask: Where photos are painted: subject or face, or a mask for photos of one shape.
+        keep: Where they stay as they are.
     """
     from impasto.batch.jobs import prepare_batch
     from impasto.batch.plan import plan
-    from impasto.cli.interrupt import stop_between_steps
-    from impasto.cli.progress import progress_line
-    from impasto.device import cores
     from impasto.media.writing import check_format
+    from impasto.recipes.asked import Asked
 
-    suffix = f".{format.lower().lstrip('.')}"
+    suffix, changes = f".{format.lower().lstrip('.')}", explicit(recipe)
     if output.is_file():
         raise SettingsError(f"{output} is a file; give a folder for the results.")
     kind = check_format(Path(f"result{suffix}"), quality=quality)
-    pairs = plan(photos, style or [], suffix, output)
-    count = min(cores() if workers is None else workers, len(pairs))
-    if count < 1:
-        raise SettingsError(f"Expected 1 worker or more; got {workers}.")
-    how: dict[str, Any] = {"kind": kind, "quality": quality, "force": force, "max_pixels": max_pixels}
-    job = prepare_batch(output, pairs, engine=engine, preset=preset, changes=explicit(recipe), **how)
+    pairs, told = plan(photos, style or [], suffix, output), {"format": kind, "quality": quality, "depth": None}
+
+    def brief_of(styles: Sequence[str]) -> Brief:
+        asked = Asked(styles, engine, preset, changes, mask=mask, keep=keep, output=told, usual="instant")
+        return asked.brief()
+
+    job = prepare_batch(output, pairs, brief_of, quality=quality, force=force, max_pixels=max_pixels)
     began = time.monotonic()
-    with stop_between_steps("the pictures in hand") as interrupt, progress_line() as progress:
-        task = progress.add_task(output.name, total=len(pairs), note="")
-        with closing(job.run(count, max(1, cores() // count))) as running:
-            for states in running:
-                ended = [state for state, _ in states.values() if state in ("done", "failed")]
-                progress.update(task, completed=len(ended), note=f"{len(ended)} of {len(pairs)}")
-                if interrupt.requested:
-                    break
+    interrupted = follow(job, workers, output.name)
     complete = _report(job, time.monotonic() - began)
-    if interrupt.requested and not complete:
+    if interrupted and not complete:
         print("Stopped. The same command goes on.", file=sys.stderr)
         sys.exit(130)
     if not complete:
         sys.exit(1)
+
+
+def follow(job: Batch, workers: int | None, name: str) -> bool:
+    """Run a batch in as many processes as asked for, showing how it goes; whether the user has stopped it."""
+    from impasto.cli.interrupt import stop_between_steps
+    from impasto.cli.progress import progress_line
+    from impasto.device import cores
+
+    count = min(cores() if workers is None else workers, len(job.jobs))
+    if count < 1:
+        raise SettingsError(f"Expected 1 worker or more; got {workers}.")
+    with stop_between_steps("the pictures in hand") as interrupt, progress_line() as progress:
+        task = progress.add_task(name, total=len(job.jobs), note="")
+        with closing(job.run(count, max(1, cores() // count))) as running:
+            for states in running:
+                ended = [state for state, _ in states.values() if state in ("done", "failed")]
+                progress.update(task, completed=len(ended), note=f"{len(ended)} of {len(job.jobs)}")
+                if interrupt.requested:
+                    break
+    return interrupt.requested
 
 
 def _report(job: Batch, seconds: float) -> bool:

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-_EXTRAS = {"train": "lightning_fabric", "export": "onnxruntime", "evaluate": "pytorch_msssim", "search": "optuna"}
+_EXTRAS = {
+    "train": "lightning_fabric",
+    "export": "onnxruntime",
+    "evaluate": "pytorch_msssim",
+    "search": "optuna",
+    "masks": "cv2",
+}
 
 
 def doctor() -> None:

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import random
 import sys
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 from cyclopts import Parameter
 
@@ -20,12 +18,14 @@ from impasto.errors import SettingsError
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from impasto.brief import Brief
     from impasto.cli.robustness import Moved, Pairs
     from impasto.encoders.encoder import Encoder
-    from impasto.metrics.cost import Cost
     from impasto.metrics.extractors import Extractor
     from impasto.metrics.sets import Copy
     from impasto.metrics.table import Result
+
+    BriefOf: TypeAlias = Callable[[str, Sequence[str]], Brief]
 
 
 def evaluate(
@@ -76,6 +76,7 @@ def evaluate(
     """
     from impasto.encoders import load_encoder, weights_path
     from impasto.media.files import make_folder
+    from impasto.metrics.cost import cost_of
     from impasto.metrics.extractors import open_extractor
     from impasto.metrics.specification import specification
     from impasto.metrics.table import find_results, read_results, references, summarise, write_tables
@@ -97,17 +98,16 @@ def evaluate(
             raise SettingsError(f"Expected NAME=FOLDER for --results, as in others=their/; got {given}.")
         rows += find_results(name, Path(folder), pattern, pairs)
     make_folder(report)
-    how = partial(_painted, preset=preset, changes=explicit(recipe), workers=workers)
+    brief_of = partial(_brief_of, preset=preset, changes=explicit(recipe))
+    how = partial(_painted, brief_of=brief_of, workers=workers)
     for name in engine or []:
         rows += how(name, pairs, report / "painted")
 
     encoder, compact = load_encoder("compact"), weights_path("compact")
     measured = _measured([*references(pairs), *rows], encoder)
     sets, copies = _as_sets(measured, of_collection, extractors) if of_collection else ({}, [])
-    movements = (
-        _movements(engine or [], pairs, report / "disturbed", encoder, how, explicit(recipe)) if adversarial else []
-    )
-    costs = {_label(name): _cost(name, pairs[0], preset, explicit(recipe)) for name in engine or []}
+    movements = _movements(engine or [], pairs, report / "disturbed", encoder, how, brief_of) if adversarial else []
+    costs = {_label(name): cost_of(pairs[0][0], brief_of(name, [str(pairs[0][1])]).to_json()) for name in engine or []}
     spec = {
         **specification(compact.name, sha256(compact)),
         "movements": [asdict(one) for one in movements],
@@ -141,36 +141,19 @@ def _pairs(
     return list(zip(photos, paintings))
 
 
-def _painted(
-    engine: str, pairs: Pairs, folder: Path, *, preset: str, changes: dict[str, Any], workers: int | None
-) -> list[Result]:
+def _painted(engine: str, pairs: Pairs, folder: Path, *, brief_of: BriefOf, workers: int | None) -> list[Result]:
     """Paint all pairs by an engine, unless they are painted already."""
     from impasto.batch.jobs import prepare_batch
     from impasto.batch.plan import Pair, told_apart
-    from impasto.cli.interrupt import stop_between_steps
-    from impasto.cli.progress import progress_line
-    from impasto.device import cores
+    from impasto.cli.batch import follow
     from impasto.metrics.table import Result
 
-    painter = _is_painter(engine)
     plan = told_apart([
-        Pair(content, (engine if painter else str(style),), Path(f"{content.stem}_{style.stem}.png"))
-        for content, style in pairs
+        Pair(content, (str(style),), Path(f"{content.stem}_{style.stem}.png")) for content, style in pairs
     ])  # fmt: skip
     target = folder / _label(engine).replace(":", "_")
-    how: dict[str, Any] = {"engine": None if painter else engine, "changes": changes, "kind": "png"}
-    job = prepare_batch(target, plan, preset=preset if engine == "optimize" else None, **how)
-    count = min(cores() if workers is None else workers, len(plan))
-    if count < 1:
-        raise SettingsError(f"Expected 1 worker or more; got {workers}.")
-    with stop_between_steps("the pictures in hand") as interrupt, progress_line() as progress:
-        task = progress.add_task(_label(engine), total=len(plan), note="")
-        with closing(job.run(count, max(1, cores() // count))) as running:
-            for states in running:
-                progress.update(task, completed=sum(state in ("done", "failed") for state, _ in states.values()))
-                if interrupt.requested:
-                    break
-    if interrupt.requested:
+    job = prepare_batch(target, plan, partial(brief_of, engine))
+    if follow(job, workers, _label(engine)):
         print("Stopped. The same command goes on.", file=sys.stderr)
         sys.exit(130)
     states = job.states()
@@ -178,6 +161,15 @@ def _painted(
         Result(_label(engine), content, style, target / one.output, problem=_problem(states.get(str(one.output))))
         for (content, style), one in zip(pairs, plan)
     ]
+
+
+def _brief_of(engine: str, styles: Sequence[str], *, preset: str, changes: dict[str, Any]) -> Brief:
+    """How an engine is to paint; a painter paints in its own styles, whatever the pair's."""
+    from impasto.recipes.asked import Asked
+
+    if _is_painter(engine):
+        return Asked([engine], changes=changes).brief()
+    return Asked(styles, engine, preset if engine == "optimize" else None, changes).brief()
 
 
 def _problem(state: tuple[str, str | None] | None) -> str:
@@ -219,36 +211,17 @@ def _movements(
     folder: Path,
     encoder: Encoder,
     painted: Callable[..., list[Result]],
-    changes: dict[str, Any],
+    brief_of: BriefOf,
 ) -> list[Moved]:
     """How far results of each engine move when photos are disturbed."""
     from impasto.cli.robustness import aim_at, disturb, moved
 
     movements: list[Moved] = []
     for engine in engines:
-        label, painter = _label(engine), _is_painter(engine)
-        changed = disturb(pairs, folder / label, aim_at(engine, painter, changes, encoder))
+        label = _label(engine)
+        changed = disturb(pairs, folder / label, aim_at(engine, partial(brief_of, engine), encoder))
         movements += moved(label, changed, partial(painted, engine, folder=folder / "painted"), encoder)
     return movements
-
-
-def _cost(engine: str, pair: tuple[Path, Path], preset: str, changes: dict[str, Any]) -> Cost:
-    """Time and memory of painting the first pair, in a process of its own."""
-    from impasto.metrics.cost import cost_of
-    from impasto.settings import read_settings, write_settings
-
-    painter = _is_painter(engine)
-    with tempfile.TemporaryDirectory() as folder:
-        command = ["paint", str(pair[0]), engine if painter else str(pair[1]), "-o", str(Path(folder) / "out.png")]
-        command += [] if painter else ["--engine", engine]
-        if engine == "optimize":
-            settings = Path(folder) / "settings.json"
-            write_settings(settings, read_settings(preset, **changes))
-            command += ["--preset", str(settings)]
-        else:
-            for name, value in changes.items():
-                command += [f"--{name.replace('_', '-')}", str(value)]
-        return cost_of(command)
 
 
 def _write_page(report: Path, *content: Any) -> None:

@@ -26,10 +26,11 @@ class Interrupt:
 
 
 @contextmanager
-def stop_between_steps(ends_with: str = "this step") -> Iterator[Interrupt]:
+def stop_between_steps(ends_with: str = "this step", *, at_once: bool = False) -> Iterator[Interrupt]:
     """Turn the first interrupt inside the block into a request, and say so; the second into `KeyboardInterrupt`.
 
-    SIGINT, SIGTERM and SIGHUP (the terminal is closed) count alike.
+    SIGINT, SIGTERM and SIGHUP (the terminal is closed) count alike. `at_once`: there is one step, so that the first
+    interrupt ends it.
     """
     interrupt = Interrupt()
 
@@ -38,7 +39,7 @@ def stop_between_steps(ends_with: str = "this step") -> Iterator[Interrupt]:
             _mute()
         if interrupt.writing:
             _tell("The picture is being written; one moment.")
-        elif interrupt.requested:
+        elif interrupt.requested or at_once:
             _raise_where_it_is_heard(number, frame)
         else:
             interrupt.requested = True

@@ -11,9 +11,8 @@ from impasto.cli.streams import is_stdout
 from impasto.errors import OutputError
 
 if TYPE_CHECKING:
-    from impasto.engine.optimize import Step
-    from impasto.recipes.job import Job
     from impasto.recipes.output import Output
+    from impasto.recipes.painting import Painting, Step
 
 _PREVIEW_SECONDS = 2.0
 _CHECKPOINT_SECONDS = 30.0
@@ -22,8 +21,8 @@ _CHECKPOINT_SECONDS = 30.0
 class Keeper:
     """Writes the preview and the checkpoint now and then; where one cannot be written, it says so and paints on."""
 
-    def __init__(self, job: Job, unfinished: Path, preview: Path | None) -> None:
-        self.job, self.unfinished, self.preview = job, unfinished, preview
+    def __init__(self, painting: Painting, unfinished: Path, preview: Path | None) -> None:
+        self.painting, self.unfinished, self.preview = painting, unfinished, preview
         self.saved, self.shown = time.monotonic(), 0.0
 
     def see(self, step: Step) -> None:
@@ -46,7 +45,7 @@ class Keeper:
         if state is None:
             return self.unfinished.is_file()
         try:
-            save_checkpoint(self.unfinished, state, self.job.record)
+            save_checkpoint(self.unfinished, state, self.painting.record)
         except OutputError as error:
             print(f"impasto: no checkpoint: {error}", file=sys.stderr)
             return False
@@ -59,7 +58,7 @@ class Keeper:
             OutputError: it cannot be written; if anything can be, what is needed to try again is kept.
         """
         try:
-            output.write(self.job.finish(step))
+            output.write(step.picture() if step else self.painting.unpainted())
         except OutputError as error:
             if self.keep(step):
                 advice = "What was painted is kept: the same command with --resume writes it."
@@ -70,7 +69,7 @@ class Keeper:
         from impasto.media.writing import write
 
         try:
-            write(self.job.painter.finish(step), preview, force=True)
+            write(step.picture(), preview, force=True)
         except OutputError as error:
             print(f"impasto: no preview from now on: {error}", file=sys.stderr)
             self.preview = None

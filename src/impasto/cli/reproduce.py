@@ -7,7 +7,7 @@ import sys
 import tempfile
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
@@ -16,8 +16,10 @@ from impasto.errors import RecordError
 from impasto.media.formats import named_as_picture
 
 if TYPE_CHECKING:
+    from impasto.brief import Brief
     from impasto.media.image import Picture
     from impasto.provenance import Record, Source
+    from impasto.recipes.pictures import Pictures
 
 
 def reproduce(
@@ -48,59 +50,51 @@ def reproduce(
     """
     from impasto.recipes.output import Output
 
-    target, record = _record_of(picture)
+    target, record, packet = _record_of(picture)
     folders = [Path(), target.parent, *(inputs or [])]
-    photo, *styles = (_find(source, folders) for source in (record.content, *record.styles))
+    photo, brief, pictures = _opened(record, folders, weights)
     kept = None
     if output is not None:
         quality, depth, dpi = (record.output.get(name) for name in ("quality", "depth", "dpi"))
         kept = Output(output, quality, depth, dpi)
-        kept.check([picture, target, photo, *styles, weights], force=force)
-    if record.method == "optimize":
-        again = _optimized(record, photo, styles, weights)
-    else:
-        again = _in_one_pass(record, photo, styles, folders)
-    again = replace(again, metadata=record.to_xmp())
+        kept.check([picture, target, photo, *pictures.files(), weights], force=force)
+    again = replace(_painted(record, photo, brief, pictures), metadata=packet)
     if kept is not None:
         kept.write(again)
     sys.exit(_compare(target, again, record))
 
 
-def _settings(record: Record) -> dict[str, Any]:
-    """Those of the record, in the precision that it was painted in."""
-    return {**record.recipe, "precision": record.versions.get("precision", record.recipe.get("precision", "auto"))}
+def _opened(record: Record, folders: list[Path], weights: Path | None) -> tuple[Path, Brief, Pictures]:
+    """The photo, the brief in the precision that it was painted in, and where its pictures and its network are."""
+    from impasto.brief import Brief
+    from impasto.recipes.pictures import Pictures
+    from impasto.shelf.models import named_as
+
+    brief = Brief(**record.brief)
+    found = {name: _find(source, folders) for name, source in record.pictures.items()}
+    if brief.engine != "optimize" and record.model:
+        on_shelf = named_as(record.model.sha256)
+        brief = brief.renamed({brief.engine: on_shelf or str(_find(record.model, folders))})
+    precision = record.versions.get("precision", brief.settings.precision)
+    settings = brief.settings.model_copy(update={"precision": precision})
+    changes = {"settings": settings, "weights": weights and str(weights)}
+    return _find(record.content, folders), brief.model_copy(update=changes), Pictures(found)
 
 
-def _optimized(record: Record, photo: Path, styles: list[Path], weights: Path | None) -> Picture:
-    from impasto.recipes.job import prepare
-    from impasto.settings import preset
+def _painted(record: Record, photo: Path, brief: Brief, pictures: Pictures) -> Picture:
+    """As far as it had come."""
+    from impasto.recipes.painting import open_brief
 
-    recipe = preset("balanced", **_settings(record))
-    job = prepare(photo, styles, recipe, blend=record.blend, weights=weights).writing(record.output)
-    _check_same(record, job.record)
+    painting = open_brief(brief, pictures).on(photo)
+    _check_same(record, painting.record)
     step = None
     with progress_line() as progress:
         task = progress.add_task(record.content.name, total=record.done, note="")
-        for step in job.painter.paint():
+        for step in painting.steps():
             progress.update(task, completed=step.done)
             if step.done >= record.done:
                 break
-    return job.finish(step)
-
-
-def _in_one_pass(record: Record, photo: Path, styles: list[Path], folders: list[Path]) -> Picture:
-    from impasto.provenance import Record
-    from impasto.recipes.engines import model_of, open_model
-    from impasto.recipes.quick import prepare_manner
-    from impasto.settings import Look
-
-    assert record.model is not None
-    look = Look.model_validate(_settings(record))
-    model = open_model(model_of(record.model) or str(_find(record.model, folders)), look)
-    manner = prepare_manner(model, look, styles, names=record.names, blend=record.blend)
-    again = manner.paint(photo, output=record.output)
-    _check_same(record, Record.from_xmp(again.metadata))
-    return again
+    return step.picture() if step else painting.unpainted()
 
 
 def _check_same(before: Record, now: Record) -> None:
@@ -141,19 +135,20 @@ def _compare(target: Path, again: Picture, record: Record) -> int:
     return 1
 
 
-def _record_of(path: Path) -> tuple[Path, Record]:
-    """The picture and its record, which may lie beside it."""
+def _record_of(path: Path) -> tuple[Path, Record, bytes | None]:
+    """The picture, its record, which may lie beside it, and the packet that it carries."""
     from impasto.media.image import read
     from impasto.provenance import Record
     from impasto.recipes.output import record_beside
 
     if path.suffix == ".json" and path.is_file():
         record = Record.from_json(_text(path))
-        return _picture_of(path, record), record
+        target = _picture_of(path, record)
+        return target, record, read(target).metadata
     picture, beside = read(path), record_beside(path)
     if picture.metadata is None and beside.is_file():
-        return path, Record.from_json(_text(beside))
-    return path, Record.from_xmp(picture.metadata)
+        return path, Record.from_json(_text(beside)), None
+    return path, Record.from_xmp(picture.metadata), picture.metadata
 
 
 def _text(path: Path) -> str:
@@ -171,9 +166,18 @@ def _picture_of(path: Path, record: Record) -> Path:
     if named_as_picture(named) and named.is_file():
         return named
     for other in sorted(path.parent.glob(f"{glob.escape(path.stem)}.*")):
-        if named_as_picture(other) and read(other).metadata == record.to_xmp():
+        if named_as_picture(other) and _carries(read(other).metadata, record):
             return other
     raise RecordError(f"The picture that {path} belongs to is not beside it; give the picture itself.")
+
+
+def _carries(packet: bytes | None, record: Record) -> bool:
+    from impasto.provenance import Record
+
+    try:
+        return Record.from_xmp(packet) == record
+    except RecordError:
+        return False
 
 
 def _find(source: Source, folders: list[Path]) -> Path:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from impasto.brief import Brief
     from impasto.encoders.encoder import Encoder
     from impasto.engine.attack import See
     from impasto.metrics.table import Result
@@ -31,27 +32,26 @@ class Moved:
     content: float
 
 
-def aim_at(engine: str, painter: bool, changes: Mapping[str, Any], encoder: Encoder) -> Aim:
+def aim_at(engine: str, brief_of: Callable[[Sequence[str]], Brief], encoder: Encoder) -> Aim:
     """What attacks on an engine aim at, for a photo (1, 3, H, W) and a style: the network itself, which they know.
 
     The slow road and exported networks have no slope to go by; there it is what the encoder sees of content.
     """
+    from impasto.media.image import Picture
     from impasto.metrics.robustness import content_seen_by
-    from impasto.recipes.engines import choose, look_of, manner_of
     from impasto.recipes.feedforward import FeedForward
+    from impasto.recipes.one_pass import OnePass
+    from impasto.recipes.pictures import Pictures
 
     def at_encoder(photo: Tensor, style: Path) -> See:
         return content_seen_by(encoder)
 
     def at_network(photo: Tensor, style: Path) -> See:
-        manner = manner_of(choose(None, [engine]) if painter else choose(engine, [str(style)]), look, None)
-        assert isinstance(manner.model, FeedForward)
-        return manner.model.differentiable(manner.style(photo))
+        painting = OnePass.open(brief_of([str(style)]), Pictures()).on(Picture(photo))
+        assert isinstance(painting.work.model, FeedForward)
+        return painting.work.model.differentiable(painting.style(photo))
 
-    if engine == "optimize" or engine.endswith(".onnx"):
-        return at_encoder
-    look = look_of(changes)
-    return at_network
+    return at_encoder if engine == "optimize" or engine.endswith(".onnx") else at_network
 
 
 def disturb(pairs: Pairs, folder: Path, aim: Aim) -> dict[str, Pairs]:

@@ -1,51 +1,57 @@
-"""`impasto style`: what the instant network knows of a style, as a small file."""
+"""`impasto style`: a whole way of painting as one small file."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Annotated
 
-from cyclopts import Parameter
+from cyclopts import App, Parameter
 
-from impasto.cli.options import parse_blend
+from impasto.cli.options import RecipeOptions, RegionOptions, StyleOptions, explicit
+
+style = App(name="style", help="Keep a way of painting (styles, colours, strength, strokes) as one small file.")
 
 
-def style(
-    *paintings: Path,
-    output: Annotated[Path, Parameter(name=["--output", "-o"])],
-    blend: str | None = None,
-    size: int = 512,
-    style_scale: float = 1.0,
+@style.command
+def save(
+    output: Path,
+    /,
+    *paintings: str,
     force: Annotated[bool, Parameter(negative="")] = False,
+    how: Annotated[StyleOptions, Parameter(name="*")] = StyleOptions(),
+    where: Annotated[RegionOptions, Parameter(name="*")] = RegionOptions(),
+    recipe: Annotated[RecipeOptions | None, Parameter(name="*")] = None,  # type: ignore[valid-type]
 ) -> None:
-    """Describe one painting, or several blended, once: then `impasto paint` and `batch` need not read them again.
+    """Save styles with all that is to be done with them; `impasto paint` and `batch` take the file like a painting.
+
+    The paintings are not needed any more. For the instant network, which it is for unless --engine says otherwise, some
+    statistics are kept; for optimisation, small copies of the paintings.
 
     Examples:
 
-    - `impasto style starry.jpg -o starry.style`
-    - `impasto style a.jpg b.jpg --blend 2:1 -o between.style`
+    - `impasto style save starry.style starry.jpg`
+    - `impasto style save between.style a.jpg b.jpg --blend 2:1`
+    - `impasto style save calm.style starry.jpg --color harmony --strength 0.6 --keep subject`
 
     Args:
-        paintings: Paintings, or styles saved before.
         output: The .style file to write.
-        blend: Weights of several, like 2:1; equal by default.
-        size: Long side of the pictures that it is for, in pixels.
-        style_scale: Size at which the painting is seen: finer marks below 1, softer ones above.
+        paintings: Paintings, styles saved before, or a trained painter.
         force: Replace a file that exists.
     """
+    from impasto.brief import BRIEF_SUFFIX
     from impasto.errors import SettingsError
-    from impasto.losses.terms import mix
     from impasto.media.files import check_apart, check_writable
-    from impasto.recipes.engines import look_of
-    from impasto.recipes.feedforward import FeedForward
-    from impasto.recipes.quick import prepare_manner
-    from impasto.recipes.style_code import SUFFIX, write_code
+    from impasto.recipes.asked import Asked, parse_blend
+    from impasto.recipes.pictures import Pictures
+    from impasto.recipes.styles import save_style
 
-    if output.suffix != SUFFIX:
-        raise SettingsError(f"Expected a name that ends in {SUFFIX} for the style; got {output}.")
+    if output.suffix != BRIEF_SUFFIX:
+        raise SettingsError(f"Expected a name that ends in {BRIEF_SUFFIX} for the style; got {output}.")
     check_writable(output, force=force)
-    check_apart([output], paintings)
-    look = look_of({"size": size, "style_scale": style_scale})
-    manner = prepare_manner(FeedForward.open("instant", look), look, paintings, blend=parse_blend(blend))
-    write_code(mix(manner.descriptions(), manner.blend), output, force=force)
+    check_apart([output], [*paintings, *where.paths()])
+    brief = Asked(
+        paintings, how.engine, how.preset, explicit(recipe), parse_blend(how.blend), how.weights, where.region or [],
+        where.mask, where.keep, usual="instant",
+    ).brief()  # fmt: skip
+    save_style(brief, output, Pictures(), force=force)
     print(output)

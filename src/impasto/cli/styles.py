@@ -142,21 +142,20 @@ def recommend(
 
 
 def _write_sheet(sheet: Path, photo: Path, advice: Sequence[Advice], *, force: bool) -> None:
+    from impasto.brief import of_painting
     from impasto.cli.progress import progress_line
     from impasto.library.sheet import contact_sheet
     from impasto.media.image import Picture, read
     from impasto.media.writing import write
-    from impasto.recipes.engines import open_model
-    from impasto.recipes.quick import prepare_manner
-    from impasto.settings import Look
+    from impasto.recipes.painting import open_brief, painted
 
-    look = Look(size=_PREVIEW)
-    model = open_model("instant", look)
-    pictures, labels = [read(photo, _PREVIEW).pixels], [photo.name]
+    content = read(photo, _PREVIEW)
+    pictures, labels = [content.pixels], [photo.name]
     with progress_line() as progress:
         task = progress.add_task(sheet.name, total=len(advice), note="")
         for one in advice:
-            pictures.append(prepare_manner(model, look, [one.entry.path]).paint(photo).pixels)
+            brief = of_painting([str(one.entry.path)], "instant", {"size": _PREVIEW})
+            pictures.append(painted(open_brief(brief).on(content)).pixels)
             labels.append(one.entry.label)
             progress.update(task, advance=1, note=one.entry.label)
     write(Picture(contact_sheet(pictures, labels, _COLUMNS)), sheet, force=force)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
+import torch.nn.functional as F
 from torch import Tensor
 
 from impasto.encoders.encoder import Encoder
@@ -13,36 +15,44 @@ from impasto.losses.terms import Statistics, Targets
 LARGE = 1 << 22
 _TILE = 768
 
-Describe = Callable[[Tensor], Statistics]
+Describe = Callable[[Tensor, Tensor | None], Statistics]
 See = Callable[[Tensor], Iterable[tuple[str, Tensor]]]
 
 
-def described(picture: Tensor, encoder: Encoder, describe: Describe, see: See) -> Targets:
+def described(picture: Tensor, encoder: Encoder, describe: Describe, see: See, mask: Tensor | None = None) -> Targets:
     """{layer: statistics (1, ...)} of `picture` (1, 3, H, W); `see` gives (layer, features) of a picture by `encoder`.
 
-    What averages over places is the same as in one piece; quantiles are nearly so.
+    `mask` (1, 1, H, W) in [0, 1] says how much each place counts. What averages over places is the same as in one
+    piece; quantiles are nearly so.
     """
     if picture.shape[-2] * picture.shape[-1] <= LARGE:
-        return {layer: describe(features) for layer, features in see(picture)}
+        return {layer: describe(features, _at(mask, features)) for layer, features in see(picture)}
     sums: Targets = {}
-    places: dict[str, int] = {}
-    for part, inner in _tiles(picture, encoder):
-        for layer, features in see(part):
-            step = 2 ** int(math.log2(part.shape[-1] / features.shape[-1]))
+    places: dict[str, float] = {}
+    for window, inner in _tiles(picture, encoder):
+        part = picture[..., window[0], window[1]]
+        for layer, full in see(part):
+            step = 2 ** int(math.log2(part.shape[-1] / full.shape[-1]))
             rows, columns = (slice(side.start // step, side.stop // step) for side in inner)
-            features = features[..., rows, columns]
-            count = features.shape[-2] * features.shape[-1]
+            features = full[..., rows, columns]
+            weights = None if mask is None else _at(mask[..., window[0], window[1]], full)[..., rows, columns]
+            count = features.shape[-2] * features.shape[-1] if weights is None else float(weights.sum())
             if not count:
                 continue
             places[layer] = places.get(layer, 0) + count
             own = sums.setdefault(layer, {})
-            for name, value in describe(features).items():
+            for name, value in describe(features, weights).items():
                 own[name] = own[name] + count * value if name in own else count * value
     return {layer: {name: value / places[layer] for name, value in own.items()} for layer, own in sums.items()}
 
 
-def _tiles(picture: Tensor, encoder: Encoder) -> Iterator[tuple[Tensor, tuple[slice, slice]]]:
-    """(a tile with as much around it as its features depend on, where the tile lies in that)."""
+def _at(mask: Tensor | None, features: Tensor) -> Any:
+    """The mask of a picture at the size of its features."""
+    return mask if mask is None else F.adaptive_avg_pool2d(mask, (features.shape[2], features.shape[3])).to(features)
+
+
+def _tiles(picture: Tensor, encoder: Encoder) -> Iterator[tuple[tuple[slice, slice], tuple[slice, slice]]]:
+    """(where a tile lies with as much around it as its features depend on, where the tile lies in that)."""
     reach = encoder.reach
     for top in range(0, picture.shape[-2], _TILE):
         for left in range(0, picture.shape[-1], _TILE):
@@ -51,4 +61,4 @@ def _tiles(picture: Tensor, encoder: Encoder) -> Iterator[tuple[Tensor, tuple[sl
                 first, last = max(0, start - reach), min(side, start + _TILE + reach)
                 spans.append(slice(first, last))
                 inner.append(slice(start - first, min(side, start + _TILE) - first))
-            yield picture[..., spans[0], spans[1]], (inner[0], inner[1])
+            yield (spans[0], spans[1]), (inner[0], inner[1])

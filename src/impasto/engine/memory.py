@@ -8,8 +8,10 @@ _PICTURES = 150
 _MARGIN = 1.2
 
 
-def bytes_per_pixel(architecture: Architecture, layers: set[str]) -> float:
+def bytes_per_pixel(architecture: Architecture, layers: set[str], regions: int = 0) -> float:
     """Bytes that each pixel of the picture takes while its loss is differentiated, in float32.
+
+    Each of `regions`, where there are any, keeps a weighted copy of what its style is judged by.
 
     Each convolution keeps its output until the gradient has passed, each pooling eight bytes for every value; on the
     way back three gradients of the widest layer are alive at once. The pictures themselves, their averages and the
@@ -22,7 +24,7 @@ def bytes_per_pixel(architecture: Architecture, layers: set[str]) -> float:
     for name in names[: deepest + 1]:
         if name.startswith("conv"):
             channels = architecture.convolutions[name[4:]]
-            kept += 4 * area * channels
+            kept += 4 * area * channels * (1 + regions * (f"relu{name[4:]}" in layers))
             widest = max(widest, 4 * area * channels)
         elif name.startswith("pool"):
             area /= 4

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from impasto.engine.optimizer_settings import OptimizerSettings
@@ -31,8 +32,8 @@ class Objective(Protocol):
         ...
 
 
-class Landscape(Protocol):
-    """Where the descent takes place."""
+class Problem(Protocol):
+    """What is optimised: at each size, a picture to start from and what it is judged by."""
 
     def objective(self, scale: Scale) -> Objective:
         """What the picture is judged by at `scale`."""
@@ -73,7 +74,7 @@ class Step:
 
 
 def optimize(
-    scales: Sequence[Scale], landscape: Landscape, settings: OptimizerSettings, resume: State | None = None
+    scales: Sequence[Scale], problem: Problem, settings: OptimizerSettings, resume: State | None = None
 ) -> Iterator[Step]:
     """Paint through `scales`, yielding after every update; breaking off the loop stops the work.
 
@@ -87,11 +88,11 @@ def optimize(
     walk = _Walk(settings)
     for index, scale in enumerate(scales):
         if resume is None or index >= resume.scale:
-            objective = landscape.objective(scale)
+            objective = problem.objective(scale)
             if resume is not None and index == resume.scale:
                 walk.restore(resume)
             else:
-                walk.enter(index, landscape.place(scale, walk.picture() if index else None))
+                walk.enter(index, problem.place(scale, walk.picture() if index else None))
             while walk.step < scale.steps and not walk.stuck():
                 exact = taken + walk.step >= (1 - _FULL_PRECISION_SHARE) * count
                 total, losses = walk.advance(objective, exact, walk.step / scale.steps)
@@ -140,27 +141,21 @@ class _Walk:
 
     def advance(self, objective: Objective, exact: bool, done: float) -> tuple[float, dict[str, float]]:
         """One update, when a share `done` of this size's are; the loss before it and its parts."""
-        losses: dict[str, float] = {}
-        total = math.nan
-
-        def evaluate() -> tuple[float, Tensor]:
-            nonlocal total, losses
-            with torch.enable_grad():
-                loss, losses = objective(self.image, step=self.step, exact=exact)
-            total = float(loss.detach())
-            if not math.isfinite(total):
-                raise DivergedError(
-                    f"The loss became {total} at size {self.scale + 1}, step {self.step + 1}; "
-                    f"lower --learning-rate (now {self.settings.learning_rate:g}) or the weights."
-                )
-            gradient = torch.autograd.grad(loss, self.image)[0].contiguous()
-            if self.settings.clip:
-                gradient *= min(1.0, self.settings.clip / (float(gradient.norm()) + 1e-12))
-            self.settled = False
-            return total, gradient
-
+        with torch.enable_grad():
+            loss, losses = objective(self.image, step=self.step, exact=exact)
+        total = float(loss.detach())
+        if not math.isfinite(total):
+            raise DivergedError(
+                f"The loss became {total} at size {self.scale + 1}, step {self.step + 1}; "
+                f"lower --learning-rate (now {self.settings.learning_rate:g}) or the weights."
+            )
+        gradient = torch.autograd.grad(loss, self.image)[0].contiguous()
+        if self.settings.clip:
+            gradient *= min(1.0, self.settings.clip / (float(gradient.norm()) + 1e-12))
+        self.settled = False
         with torch.no_grad():
-            self.optimizer.update(self.image, evaluate, self.settings.learning_rate * self.settings.decay**done)
+            rate = self.settings.learning_rate * self.settings.decay**done
+            self.optimizer.update(self.image, total, gradient, rate)
             if self.settings.optimizer != "lbfgs":
                 self.image.clamp_(0, 1)
             decay = self.settings.averaging
@@ -196,13 +191,16 @@ class _Walk:
         )
 
 
-def enlarge(coarser: Tensor, content: Tensor, coarse_content: Tensor, detail: float) -> Tensor:
+def enlarge(coarser: Tensor, content: Tensor, coarse_content: Tensor, detail: float | Tensor) -> Tensor:
     """The result of a coarser size at the size of `content`, with a share of the photo's own detail.
 
-    `detail` 1 adds all that the photo has beyond `coarse_content`, the photo at the coarser size; 0 adds nothing.
-    All (1, 3, H, W) in [0, 1].
+    `detail` 1 adds all that the photo has beyond `coarse_content`, the photo at the coarser size; 0 adds nothing; a map
+    (1, 1, H, W) of the size of `coarse_content` says it for each place. All others (1, 3, H, W) in [0, 1].
     """
     size = (content.shape[-2], content.shape[-1])
+    if isinstance(detail, Tensor):
+        fine = F.interpolate(detail, size, mode="bilinear", align_corners=False)
+        return (resample(coarser - detail * coarse_content, size) + fine * content).clamp(0, 1)
     if not detail:
         return resample(coarser, size).clamp(0, 1)
     return (resample(coarser - detail * coarse_content, size) + detail * content).clamp(0, 1)

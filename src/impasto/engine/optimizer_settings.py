@@ -1,4 +1,4 @@
-"""Settings of the slow road."""
+"""Settings of the optimiser."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ OptimizerName = Literal["adam", "lbfgs", "sgd"]
 
 
 class OptimizerSettings(BaseModel):
-    """How to go down."""
+    """How to go down the slope of the loss."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     optimizer: OptimizerName = Field("adam", description="Way down.")
     learning_rate: float = Field(0.03, gt=0, le=10, description="Size of a step; pixels are in [0, 1].")

@@ -15,13 +15,11 @@ from torch import Tensor
 from impasto.engine.optimizer_settings import OptimizerName
 from impasto.media.geometry import resample
 
-Evaluate = Callable[[], tuple[float, Tensor]]
-
 
 class Optimizer(Protocol):
-    """Changes `image` in place, given its loss and gradient at will."""
+    """Changes `image` in place, given its loss and gradient."""
 
-    def update(self, image: Tensor, evaluate: Evaluate, rate: float) -> None:
+    def update(self, image: Tensor, loss: float, gradient: Tensor, rate: float) -> None:
         """One step of size `rate`."""
         ...
 
@@ -45,8 +43,7 @@ class Adam:
     square: Tensor | None = None
     count = 0
 
-    def update(self, image: Tensor, evaluate: Evaluate, rate: float) -> None:
-        _, gradient = evaluate()
+    def update(self, image: Tensor, loss: float, gradient: Tensor, rate: float) -> None:
         if self.mean is None or self.square is None:
             self.mean, self.square = torch.zeros_like(gradient), torch.zeros_like(gradient)
         self.count += 1
@@ -72,8 +69,7 @@ class Momentum:
 
     velocity: Tensor | None = None
 
-    def update(self, image: Tensor, evaluate: Evaluate, rate: float) -> None:
-        _, gradient = evaluate()
+    def update(self, image: Tensor, loss: float, gradient: Tensor, rate: float) -> None:
         self.velocity = gradient if self.velocity is None else self.velocity.mul_(0.9).add_(gradient)
         image.add_(self.velocity, alpha=-rate)
 
@@ -94,7 +90,7 @@ class LBFGS:
     optimizer: torch.optim.LBFGS | None = None
     loaded: dict[str, Any] | None = None
 
-    def update(self, image: Tensor, evaluate: Evaluate, rate: float) -> None:
+    def update(self, image: Tensor, loss: float, gradient: Tensor, rate: float) -> None:
         if self.optimizer is None:
             self.optimizer = torch.optim.LBFGS(
                 [image], max_iter=1, history_size=20, tolerance_grad=0, tolerance_change=0
@@ -102,12 +98,8 @@ class LBFGS:
             if self.loaded is not None:
                 self.optimizer.load_state_dict(self.loaded)
         self.optimizer.param_groups[0]["lr"] = rate
-
-        def closure() -> float:
-            loss, image.grad = evaluate()
-            return loss
-
-        self.optimizer.step(closure)
+        image.grad = gradient
+        self.optimizer.step(lambda: loss)
 
     def enlarge(self, size: tuple[int, int]) -> None:
         self.optimizer = self.loaded = None

@@ -2,24 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+import torch
 from torch import Tensor
 
-from impasto.losses.terms import Statistics
+from impasto.losses.terms import Statistics, weights_of
 
 Normalisation = Literal["gatys", "mean", "instance"]
 
 
-def instance_normalised(features: Tensor) -> Tensor:
-    """`features` (N, C, H, W), each channel with mean 0 and deviation 1 over the picture.
+def instance_normalised(features: Tensor, mask: Tensor | None = None) -> Tensor:
+    """`features` (N, C, H, W), each channel with mean 0 and deviation 1 over the picture, or in each region of `mask`.
 
-    A channel that hardly responds is not blown up: a thousandth of the whole's deviation is added to its own.
+    `mask` (1, R, H, W) sums to 1. A channel that hardly responds is not blown up: a thousandth of the whole's deviation
+    is added to its own.
     """
+    if mask is not None and mask.shape[1] > 1:
+        return _normalised_in_regions(features, mask)
     mean = features.mean((2, 3), keepdim=True)
     deviation = features.std((2, 3), keepdim=True)
     return (features - mean) / (deviation + 1e-3 * features.detach().std((1, 2, 3), keepdim=True) + 1e-8)
+
+
+def _normalised_in_regions(features: Tensor, mask: Tensor) -> Tensor:
+    """`features` normalised by the mean and deviation of the regions that a place belongs to, in their proportions."""
+    floor = 1e-3 * features.detach().std((1, 2, 3), keepdim=True) + 1e-8
+    result = torch.zeros_like(features)
+    for share in mask.split(1, 1):
+        weights = weights_of(share)
+        mean = (features * weights).sum((2, 3), keepdim=True)
+        variance = ((features - mean).square() * weights).sum((2, 3), keepdim=True)
+        result = result + share * (features - mean) / (variance.clamp_min(1e-12).sqrt() + floor)
+    return result
 
 
 @dataclass(frozen=True)
@@ -32,8 +49,8 @@ class Content:
 
     normalisation: Normalisation = "mean"
 
-    def describe(self, features: Tensor) -> Statistics:
-        return {"features": instance_normalised(features) if self.normalisation == "instance" else features}
+    def describe(self, features: Tensor, mask: Tensor | None = None) -> Statistics:
+        return {"features": instance_normalised(features, mask) if self.normalisation == "instance" else features}
 
     def prepare(self, statistics: Statistics) -> Statistics:
         return statistics
@@ -43,3 +60,12 @@ class Content:
         if self.normalisation == "gatys":
             return squares.sum() / 2
         return squares.mean() if self.normalisation == "mean" else squares.mean() / 2
+
+
+def content_distance(features: Mapping[str, Tensor], photo: Mapping[str, Tensor], layers: Sequence[str]) -> Tensor:
+    """What a picture lost of the photo's shapes (), a mean over layers: 0 for the photo itself, about 1 for another."""
+    loss = Content("instance")
+    distances = [
+        loss.compare(loss.describe(features[layer].float()), loss.describe(photo[layer].float())) for layer in layers
+    ]
+    return sum(distances[1:], start=distances[0]) / len(distances)

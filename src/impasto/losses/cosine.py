@@ -14,7 +14,7 @@ from impasto.losses.terms import Statistics
 class Cosine:
     """Mean over positions of 1 − cos(F, P), between the feature vectors of the picture and of the photo."""
 
-    def describe(self, features: Tensor) -> Statistics:
+    def describe(self, features: Tensor, mask: Tensor | None = None) -> Statistics:
         return {"features": features}
 
     def prepare(self, statistics: Statistics) -> Statistics:

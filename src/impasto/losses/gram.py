@@ -7,13 +7,18 @@ from typing import Literal
 
 from torch import Tensor
 
-from impasto.losses.terms import Statistics
+from impasto.losses.terms import Statistics, mean_of, weights_of
 
 
-def second_moment(features: Tensor) -> Tensor:
-    """Mean over positions of f fᵀ: (N, C, C) of `features` (N, C, H, W); the Gram matrix over the positions M."""
+def second_moment(features: Tensor, mask: Tensor | None = None) -> Tensor:
+    """Mean over positions of f fᵀ: (N, C, C) of `features` (N, C, H, W); the Gram matrix over the positions M.
+
+    Where a `mask` (1, 1, H, W) is given, the mean is weighted by it.
+    """
     flat = features.permute(0, 2, 3, 1).flatten(1, 2)
-    return flat.mT @ flat / flat.shape[1]
+    if mask is None:
+        return flat.mT @ flat / flat.shape[1]
+    return flat.mT @ (flat * weights_of(mask).permute(0, 2, 3, 1).flatten(1, 2))
 
 
 @dataclass(frozen=True)
@@ -29,10 +34,10 @@ class Gram:
     normalisation: Literal["gatys", "size"] = "gatys"
     mean_weight: float = 0.0
 
-    def describe(self, features: Tensor) -> Statistics:
-        statistics = {"moment": second_moment(features)}
+    def describe(self, features: Tensor, mask: Tensor | None = None) -> Statistics:
+        statistics = {"moment": second_moment(features, mask)}
         if self.mean_weight:
-            statistics["mean"] = features.mean((2, 3))
+            statistics["mean"] = mean_of(features, mask)
         return statistics
 
     def prepare(self, statistics: Statistics) -> Statistics:

@@ -7,7 +7,7 @@ from typing import Literal
 
 from torch import Tensor
 
-from impasto.losses.terms import Statistics
+from impasto.losses.terms import Statistics, mean_of
 
 
 @dataclass(frozen=True)
@@ -20,8 +20,8 @@ class Moments:
 
     normalisation: Literal["sum", "mean", "relative"] = "sum"
 
-    def describe(self, features: Tensor) -> Statistics:
-        return {"mean": features.mean((2, 3)), "square": features.square().mean((2, 3))}
+    def describe(self, features: Tensor, mask: Tensor | None = None) -> Statistics:
+        return {"mean": mean_of(features, mask), "square": mean_of(features.square(), mask)}
 
     def prepare(self, statistics: Statistics) -> Statistics:
         return statistics

@@ -16,7 +16,7 @@ class TotalVariation:
 
     norm: Literal["l1", "l2"] = "l2"
 
-    def describe(self, features: Tensor) -> Statistics:
+    def describe(self, features: Tensor, mask: Tensor | None = None) -> Statistics:
         return {"image": features}
 
     def prepare(self, statistics: Statistics) -> Statistics:

@@ -13,6 +13,7 @@ from typing import Protocol
 from torch import Tensor
 
 from impasto.errors import SettingsError
+from impasto.masks import Masks
 
 Statistics = dict[str, Tensor]
 Targets = dict[str, Statistics]
@@ -21,8 +22,11 @@ Targets = dict[str, Statistics]
 class Loss(Protocol):
     """One formula. Settings are fields of a frozen dataclass."""
 
-    def describe(self, features: Tensor) -> Statistics:
-        """Statistics of `features` (N, C, H, W), which may be averaged with those of other pictures."""
+    def describe(self, features: Tensor, mask: Tensor | None = None) -> Statistics:
+        """Statistics of `features` (N, C, H, W), which may be averaged with those of other pictures.
+
+        `mask` (1, 1, H, W) says how much each place counts; a loss of places gets that of all regions (1, R, H, W).
+        """
         ...
 
     def prepare(self, statistics: Statistics) -> Statistics:
@@ -36,12 +40,16 @@ class Loss(Protocol):
 
 @dataclass(frozen=True)
 class Term:
-    """A loss over several layers, each with its weight; `image` names the picture itself."""
+    """A loss over several layers, each with its weight; `image` names the picture itself.
+
+    `region` is the number of the region that it looks at, None for the whole picture.
+    """
 
     name: str
     loss: Loss
     layers: Mapping[str, float]
     weight: float
+    region: int | None = None
 
     def __post_init__(self) -> None:
         for layer, weight in [("the whole", self.weight), *self.layers.items()]:
@@ -52,22 +60,37 @@ class Term:
         """Targets for `value`."""
         return {layer: self.loss.prepare(statistics) for layer, statistics in descriptions.items()}
 
-    def value(self, descriptions: Targets, targets: Targets) -> Tensor:
-        """Weighted sum () over the layers, before this term's own weight."""
-        parts = [
-            weight * self.loss.compare(descriptions[layer], targets[layer]) for layer, weight in self.layers.items()
-        ]
-        return sum(parts[1:], start=parts[0])
+    def mask_of(self, masks: Masks | None) -> Tensor | None:
+        """The part of `masks` that its loss is to see."""
+        if masks is None:
+            return None
+        return masks.shares if self.region is None else masks.inside[:, self.region : self.region + 1]
 
 
-def describe(terms: Sequence[Term], features: Iterable[tuple[str, Tensor]]) -> dict[str, Targets]:
-    """{term: {layer: statistics}} of (layer, features (N, C, H, W)) as they come."""
+def describe(
+    terms: Sequence[Term], features: Iterable[tuple[str, Tensor]], masks: Masks | None = None
+) -> dict[str, Targets]:
+    """{term: {layer: statistics}} of (layer, features (N, C, H, W)) as they come; `masks` of the picture's regions."""
     described: dict[str, Targets] = {term.name: {} for term in terms}
     for layer, seen in features:
+        own = masks and masks.at(*seen.shape[2:])
         for term in terms:
             if layer in term.layers:
-                described[term.name][layer] = term.loss.describe(seen)
+                described[term.name][layer] = term.loss.describe(seen, term.mask_of(own))
     return described
+
+
+def weights_of(mask: Tensor) -> Tensor:
+    """`mask` (1, 1, H, W) scaled to sum to 1."""
+    return mask / mask.sum((2, 3), keepdim=True).clamp_min(1e-9)
+
+
+def mean_of(features: Tensor, mask: Tensor | None) -> Tensor:
+    """Mean (N, C) over the places of `features` (N, C, H, W), weighted by `mask` (1, 1, H, W) if there is one."""
+    if mask is None:
+        return features.mean((2, 3))
+    flat = features.permute(0, 2, 3, 1).flatten(1, 2)
+    return (weights_of(mask).flatten(2) @ flat).squeeze(1)
 
 
 def mix(descriptions: Sequence[Targets], weights: Sequence[float]) -> Targets:
@@ -96,6 +119,10 @@ def total(
     terms: Sequence[Term], descriptions: Mapping[str, Targets], targets: Mapping[str, Targets]
 ) -> tuple[Tensor, dict[str, float]]:
     """The weighted sum () of all terms, and {name: weighted value} of each."""
-    values = {term.name: term.weight * term.value(descriptions[term.name], targets[term.name]) for term in terms}
+    values = {}
+    for term in terms:
+        own, wanted = descriptions[term.name], targets[term.name]
+        parts = [weight * term.loss.compare(own[layer], wanted[layer]) for layer, weight in term.layers.items()]
+        values[term.name] = term.weight * sum(parts[1:], start=parts[0])
     summed = sum(list(values.values())[1:], start=next(iter(values.values())))
     return summed, {name: float(value.detach()) for name, value in values.items()}

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from impasto.losses.gram import second_moment
-from impasto.losses.terms import Statistics
+from impasto.losses.terms import Statistics, mean_of
 
 
 @dataclass(frozen=True)
@@ -27,8 +27,8 @@ class Wasserstein:
     normalisation: Literal["none", "relative"] = "relative"
     root: bool = False
 
-    def describe(self, features: Tensor) -> Statistics:
-        return {"mean": features.mean((2, 3)), "moment": second_moment(features)}
+    def describe(self, features: Tensor, mask: Tensor | None = None) -> Statistics:
+        return {"mean": mean_of(features, mask), "moment": second_moment(features, mask)}
 
     def prepare(self, statistics: Statistics) -> Statistics:
         covariance = covariance_of(statistics)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Sequence
+import tempfile
 from dataclasses import dataclass
+from pathlib import Path
 
 from impasto.errors import InputError
 
@@ -13,9 +14,15 @@ from impasto.errors import InputError
 _WATCH = """
 import resource, subprocess, sys, time
 began = time.perf_counter()
-done = subprocess.run([sys.executable, "-m", "impasto", *sys.argv[1:]], stdout=subprocess.DEVNULL)
+done = subprocess.run([sys.executable, "-c", *sys.argv[1:]])
 print(time.perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
 sys.exit(done.returncode)
+"""
+_PAINT = """
+import sys, impasto
+for step in impasto.paint(sys.argv[1], impasto.Brief.from_json(sys.argv[2])):
+    pass
+impasto.write(step.picture(), sys.argv[3], force=True)
 """
 
 
@@ -27,15 +34,17 @@ class Cost:
     megabytes: float
 
 
-def cost_of(arguments: Sequence[str]) -> Cost:
-    """What `impasto` with these arguments takes, in a process of its own.
+def cost_of(photo: Path, brief: str) -> Cost:
+    """What painting a photo by a brief (JSON) takes, in a process of its own.
 
     Raises:
         InputError: it failed.
     """
-    command = [sys.executable, "-c", _WATCH, *arguments]
-    watched = subprocess.run(command, capture_output=True, text=True, check=False)
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-c", _WATCH, _PAINT, str(photo), brief, str(Path(folder) / "out.png")]
+        watched = subprocess.run(command, capture_output=True, text=True, check=False)
     if watched.returncode:
-        raise InputError(f"impasto {' '.join(arguments)} failed, so its time is not known: {watched.stderr.strip()}")
+        problem = (watched.stderr.strip().splitlines() or ["no reason given"])[-1]
+        raise InputError(f"{photo} could not be painted to take the time: {problem}")
     seconds, largest = map(float, watched.stdout.split())
     return Cost(seconds, largest * (1 if sys.platform == "darwin" else 1024) / 1e6)

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from impasto.encoders.encoder import Encoder
 from impasto.errors import PictureError, SettingsError
-from impasto.losses.content import Content
+from impasto.losses import content
 from impasto.losses.gram import second_moment
 from impasto.losses.wasserstein import Wasserstein
 from impasto.media.geometry import resample
@@ -127,9 +127,7 @@ def gram_distance(features: Features, style: Features) -> float:
 
 def content_distance(features: Features, photo: Features) -> float:
     """0 for the photo itself, about 1 for a picture that has nothing to do with it."""
-    loss = Content("instance")
-    distances = [loss.compare(loss.describe(features[layer]), loss.describe(photo[layer])) for layer in CONTENT_LAYERS]
-    return float(torch.stack(distances).mean())
+    return float(content.content_distance(features, photo, CONTENT_LAYERS))
 
 
 def perceptual_distance(features: Features, photo: Features) -> float:

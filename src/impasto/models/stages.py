@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from impasto.device import exactly
+from impasto.masks import Masks
 from impasto.models.grain import PLANE, unsettled
 
 EPSILON = 1e-3
@@ -28,7 +29,8 @@ Field = TypeVar("Field")
 class Style:
     """What the stages need to know of a style: a scale and a shift (N, C, 1, 1) for each of them.
 
-    `gaussian`: mean (N, C) and covariance (N, C, C) of the style's relu4_1, for networks that start from there.
+    `gaussian`: mean (N, C) and covariance (N, C, C) of the style's relu4_1, for networks that start from there. Of one
+    picture with regions, N counts the regions.
     """
 
     scales: Sequence[Tensor]
@@ -38,7 +40,7 @@ class Style:
 
 @dataclass(frozen=True)
 class ChannelStatistics:
-    """Mean and variance (N, C, 1, 1) of each channel over a whole picture."""
+    """Mean and variance (N, C, 1, 1) of each channel over whole pictures, or over the N regions of one."""
 
     mean: Tensor
     variance: Tensor
@@ -49,6 +51,20 @@ class ChannelStatistics:
         x = x.float() if x.dtype == torch.bfloat16 else x
         mean = x.mean((2, 3), keepdim=True)
         return ChannelStatistics(mean, (x.square().mean((2, 3), keepdim=True) - mean.square()).clamp_min(0))
+
+    @staticmethod
+    def of_regions(x: Tensor, masks: Masks) -> ChannelStatistics:
+        """Those of the regions of one picture `x` (1, C, H, W)."""
+        with exactly(x.device):
+            flat = x[0].permute(1, 2, 0).flatten(0, 1).float()
+            weights = masks.inside[0].flatten(1)
+            weights = weights / weights.sum(1, keepdim=True).clamp_min(1e-6)
+            return ChannelStatistics.from_sums(weights @ flat, weights @ flat.square())
+
+    @staticmethod
+    def from_sums(mean: Tensor, square: Tensor) -> ChannelStatistics:
+        """From means of values and of their squares (N, C)."""
+        return ChannelStatistics(mean[:, :, None, None], (square - mean.square()).clamp_min(0)[:, :, None, None])
 
     def factors(self) -> tuple[Tensor, Tensor]:
         """(a, b) such that a x + b has mean 0 and variance 1 in each channel that is not almost constant."""
@@ -127,19 +143,26 @@ class Canvas(Protocol[Field]):
 
 @dataclass(frozen=True)
 class Whole(Canvas[Tensor]):
-    """Features as tensors (N, C, H, W); `top` and `left` say where the grain begins."""
+    """Features as tensors (N, C, H, W); `top` and `left` say where the grain begins.
+
+    With `masks`, they are those of one picture, whose regions have their own statistics and styles.
+    """
 
     top: int = 0
     left: int = 0
+    masks: Masks | None = None
 
     def normalised(self, x: Tensor) -> Tensor:
-        a, b = ChannelStatistics.of(x).factors()
-        return torch.addcmul(b, x, a)
+        statistics, shares = self._measured(x)
+        a, b = statistics.factors()
+        return torch.addcmul(in_place_of(b, shares), x, in_place_of(a, shares))
 
     def unsettled(self, x: Tensor) -> Tensor:
         return unsettled(x, self.top, self.left)
 
     def transported(self, x: Tensor, gaussian: tuple[Tensor, Tensor]) -> Tensor:
+        if self.masks is not None:
+            return _transported_in_regions(x, gaussian, self.masks.at(*x.shape[2:]))
         with exactly(x.device):
             flat = x.flatten(2).float()
             mean = flat.mean(2)
@@ -149,7 +172,15 @@ class Whole(Canvas[Tensor]):
 
     def stage(self, x: Tensor, stage: Stage, scale: Tensor, shift: Tensor) -> Tensor:
         x = stage(x)
-        return styled(x, ChannelStatistics.of(x), scale, shift)
+        statistics, shares = self._measured(x)
+        return styled(x, statistics, scale, shift, shares)
+
+    def _measured(self, x: Tensor) -> tuple[ChannelStatistics, Tensor | None]:
+        """Statistics, and in what proportion the regions' act on each place."""
+        if self.masks is None:
+            return ChannelStatistics.of(x), None
+        masks = self.masks.at(*x.shape[2:])
+        return ChannelStatistics.of_regions(x, masks), masks.shares
 
     def add(self, x: Tensor, y: Tensor) -> Tensor:
         return x + y
@@ -169,10 +200,37 @@ def doubled(x: Tensor) -> Tensor:
     return F.interpolate(x, scale_factor=2.0, mode="nearest")
 
 
-def styled(x: Tensor, moments: ChannelStatistics, scale: Tensor, shift: Tensor) -> Tensor:
-    """ReLU of `x` (N, C, H, W) normalised by `moments`, times `scale`, plus `shift` (N, C, 1, 1)."""
-    a, b = moments.factors()
-    return F.relu(torch.addcmul(b * scale + shift, x, a * scale), inplace=True)
+def styled(
+    x: Tensor, statistics: ChannelStatistics, scale: Tensor, shift: Tensor, shares: Tensor | None = None
+) -> Tensor:
+    """ReLU of `x` (N, C, H, W) normalised by `statistics`, times `scale`, plus `shift` (N, C, 1, 1).
+
+    For regions, all of them (R, C, 1, 1), and `shares` (1, R, H, W) says how they act on each place.
+    """
+    a, b = statistics.factors()
+    offset, factor = in_place_of(b * scale + shift, shares), in_place_of(a * scale, shares)
+    return F.relu(torch.addcmul(offset, x, factor), inplace=True)
+
+
+def in_place_of(values: Tensor, shares: Tensor | None) -> Tensor:
+    """`values` (R, C, 1, 1) as they act on each place: (1, C, H, W) by `shares` (1, R, H, W); without, as they are."""
+    if shares is None or shares.shape[1] == 1:
+        return values
+    with exactly(values.device):
+        return F.conv2d(shares.float(), values.float().transpose(0, 1))
+
+
+def _transported_in_regions(x: Tensor, gaussian: tuple[Tensor, Tensor], masks: Masks) -> Tensor:
+    """`x` (1, C, H, W), whose R regions are moved each to its own mean (R, C) and covariance (R, C, C)."""
+    with exactly(x.device):
+        flat = x.flatten(2).float()
+        weights = masks.inside.flatten(2).transpose(0, 1)
+        weights = weights / weights.sum(2, keepdim=True).clamp_min(1e-6)
+        mean = (flat * weights).sum(2)
+        centred = flat - mean.unsqueeze(2)
+        a, b = transport(mean, (centred * weights) @ centred.mT, gaussian)
+        shares = masks.shares.flatten(2).transpose(0, 1)
+        return ((a @ flat + b) * shares).sum(0, keepdim=True).view_as(x)
 
 
 @torch.no_grad()

@@ -15,8 +15,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from impasto.device import exactly
+from impasto.masks import Masks
 from impasto.models.grain import unsettled
-from impasto.models.stages import Canvas, ChannelStatistics, Stage, doubled, styled, transport
+from impasto.models.stages import Canvas, ChannelStatistics, Stage, doubled, in_place_of, styled, transport
 
 _VALUES = 1 << 23
 
@@ -65,16 +66,16 @@ class Stored(Rows):
 
 @dataclass(frozen=True)
 class _Mapped(Rows):
-    """Each pixel changed on its own."""
+    """Each pixel changed on its own; `change` takes rows and the first one's number."""
 
     source: Rows
-    change: Callable[[Tensor], Tensor]
+    change: Callable[[Tensor, int], Tensor]
 
     def __post_init__(self) -> None:
         _shape(self, self.source.channels, self.source.height, self.source.width)
 
     def rows(self, top: int, bottom: int) -> Tensor:
-        return self.change(self.source.rows(top, bottom))
+        return self.change(self.source.rows(top, bottom), top)
 
 
 @dataclass(frozen=True)
@@ -151,46 +152,54 @@ class _Coloured(Rows):
 
 
 class Strips(Canvas[Rows]):
-    """Features as rows in files; a stage is one pass over them."""
+    """Features as rows in files; a stage is one pass over them. `masks` are those of the picture's regions."""
+
+    def __init__(self, masks: Masks | None = None) -> None:
+        self.masks = masks
 
     def normalised(self, x: Rows) -> Rows:
-        a, b = _measured(x).factors()
-        return _Mapped(x, lambda rows: torch.addcmul(b, rows, a))
+        sums = _Sums(x, self.masks)
+        for top, bottom in x.strips():
+            rows = x.rows(top, bottom)
+            sums.add(rows, top)
+        a, b = sums.statistics(rows.device).factors()
+        masks = sums.masks
+
+        def normalised(rows: Tensor, top: int) -> Tensor:
+            shares = _shares(masks, top, rows)
+            return torch.addcmul(in_place_of(b, shares), rows, in_place_of(a, shares))
+
+        return _Mapped(x, normalised)
 
     def unsettled(self, x: Rows) -> Rows:
         return _Unsettled(x)
 
     def transported(self, x: Rows, gaussian: tuple[Tensor, Tensor]) -> Rows:
-        total = torch.zeros(x.channels, dtype=torch.float64)
-        products = torch.zeros(x.channels, x.channels, dtype=torch.float64)
-        for top, bottom in x.strips():
-            flat = x.rows(top, bottom)[0].flatten(1).float()
-            total += flat.sum(1).cpu()
-            with exactly(flat.device):
-                products += (flat @ flat.T).cpu()
-        mean = total / (x.height * x.width)
-        covariance = products / (x.height * x.width) - mean.unsqueeze(1) * mean
-        device = gaussian[0].device
-        a, b = transport(mean[None].float().to(device), covariance[None].float().to(device), gaussian)
+        masks, device = self.masks and self.masks.at(x.height, x.width), gaussian[0].device
+        mean, covariance = _gaussian_of(x, masks)
+        a, b = transport(mean.float().to(device), covariance.float().to(device), gaussian)
 
-        def moved(rows: Tensor) -> Tensor:
+        def moved(rows: Tensor, top: int) -> Tensor:
             with exactly(rows.device):
-                return F.conv2d(rows.float(), a[0, :, :, None, None], b[0, :, 0])
+                parts = [F.conv2d(rows.float(), a[n, :, :, None, None], b[n, :, 0]) for n in range(len(a))]
+                shares = _shares(masks, top, rows)
+                if shares is None or len(parts) == 1:
+                    return parts[0]
+                return torch.stack([shares[:, n : n + 1] * part for n, part in enumerate(parts)]).sum(0)
 
         return _Mapped(x, moved)
 
     def stage(self, x: Rows, stage: Stage, scale: Tensor, shift: Tensor) -> Rows:
         stride, larger = stage.convolution.stride[0], 2 if stage.enlarge else 1
         result = Stored(stage.width, -(-x.height * larger // stride), -(-x.width * larger // stride), scale.device)
-        total = torch.zeros(stage.width, dtype=torch.float64)
-        squares = torch.zeros(stage.width, dtype=torch.float64)
+        sums, at = _Sums(result, self.masks), 0
         for top, bottom in x.strips(stride, x.channels + larger * larger * stage.width):
             rows = stage.convolve(_padded(x, top, bottom, stage.edges)).float()
             result.append(rows)
-            total += rows.sum((0, 2, 3)).double().cpu()
-            squares += rows.square().sum((0, 2, 3)).double().cpu()
-        moments = _moments(total, squares, result, scale.device)
-        return _Mapped(result, lambda rows: styled(rows, moments, scale, shift))
+            sums.add(rows, at)
+            at += rows.shape[2]
+        statistics, masks = sums.statistics(scale.device), sums.masks
+        return _Mapped(result, lambda rows, top: styled(rows, statistics, scale, shift, _shares(masks, top, rows)))
 
     def add(self, x: Rows, y: Rows) -> Rows:
         return _Added(x, y)
@@ -217,17 +226,64 @@ def _padded(source: Rows, top: int, bottom: int, edges: str) -> Tensor:
     return F.pad(rows, (1, 1, int(top == 0), int(bottom == source.height)), edges)
 
 
-def _measured(x: Rows) -> ChannelStatistics:
-    total = torch.zeros(x.channels, dtype=torch.float64)
-    squares = torch.zeros(x.channels, dtype=torch.float64)
+def _shares(masks: Masks | None, top: int, rows: Tensor) -> Tensor | None:
+    """In what proportion regions act on rows (1, C, h, W) from `top` on."""
+    return None if masks is None else masks.shares[:, :, top : top + rows.shape[2]].to(rows.device).float()
+
+
+class _Sums:
+    """Sums of values and squares, over the whole of `x` or over each region, as rows come."""
+
+    def __init__(self, x: Rows, masks: Masks | None) -> None:
+        self.masks = masks and masks.at(x.height, x.width)
+        count = self.masks.count if self.masks else 1
+        self.total, self.squares = torch.zeros(2, count, x.channels, dtype=torch.float64)
+        self.places = torch.zeros(count, 1, dtype=torch.float64)
+
+    def add(self, rows: Tensor, top: int) -> None:
+        """Rows (1, C, h, W) from `top` on."""
+        if self.masks is None:
+            self.total += rows.sum((0, 2, 3)).double().cpu()
+            self.squares += rows.square().sum((0, 2, 3)).double().cpu()
+            self.places += rows.shape[2] * rows.shape[3]
+            return
+        weights, flat = _weights(self.masks, top, rows), rows[0].flatten(1).T
+        with exactly(rows.device):
+            self.total += (weights @ flat).double().cpu()
+            self.squares += (weights @ flat.square()).double().cpu()
+        self.places += weights.sum(1, keepdim=True).double().cpu()
+
+    def statistics(self, device: torch.device) -> ChannelStatistics:
+        """Mean and variance."""
+        places = self.places.clamp_min(1e-6)
+        mean = self.total / places
+        variance = (self.squares / places - mean.square()).clamp_min(0)
+        return ChannelStatistics(*(value.float().to(device)[:, :, None, None] for value in (mean, variance)))
+
+
+def _weights(masks: Masks, top: int, rows: Tensor) -> Tensor:
+    """How far places of rows (1, C, h, W) belong to each region (R, h W)."""
+    return masks.inside[0, :, top : top + rows.shape[2]].flatten(1).to(rows.device).float()
+
+
+def _gaussian_of(x: Rows, masks: Masks | None) -> tuple[Tensor, Tensor]:
+    """Mean (R, C) and covariance (R, C, C) of the whole, or of each region."""
+    count = masks.count if masks else 1
+    total = torch.zeros(count, x.channels, dtype=torch.float64)
+    products = torch.zeros(count, x.channels, x.channels, dtype=torch.float64)
+    places = torch.zeros(count, dtype=torch.float64)
     for top, bottom in x.strips():
         rows = x.rows(top, bottom)
-        total += rows.sum((0, 2, 3)).double().cpu()
-        squares += rows.square().sum((0, 2, 3)).double().cpu()
-    return _moments(total, squares, x, rows.device)
-
-
-def _moments(total: Tensor, squares: Tensor, x: Rows, device: torch.device) -> ChannelStatistics:
-    mean = total / (x.height * x.width)
-    variance = (squares / (x.height * x.width) - mean.square()).clamp_min(0)
-    return ChannelStatistics(*(value.float().to(device)[None, :, None, None] for value in (mean, variance)))
+        flat = rows[0].flatten(1).float()
+        with exactly(flat.device):
+            if masks is None:
+                total[0] += flat.sum(1).cpu()
+                products[0] += (flat @ flat.T).cpu()
+                places += flat.shape[1]
+                continue
+            for region, weights in enumerate(_weights(masks, top, rows)):
+                total[region] += (flat @ weights).cpu()
+                products[region] += ((flat * weights) @ flat.T).cpu()
+                places[region] += float(weights.sum())
+    mean = total / places.clamp_min(1e-6).unsqueeze(1)
+    return mean, products / places.clamp_min(1e-6).view(-1, 1, 1) - mean.unsqueeze(2) * mean.unsqueeze(1)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import torch
 
+from impasto.brief import Brief
 from impasto.engine.optimize import State
 from impasto.errors import RecordError
 from impasto.media.files import replacing
@@ -36,11 +37,8 @@ def load_checkpoint(path: Path, record: Record) -> State:
         RecordError: it is missing, damaged, or belongs to another painting; the message says what differs.
     """
     state, before = _saved(path)
-    differing = [
-        name.removeprefix("recipe.")
-        for name, value in _flat(record).items()
-        if _flat(before).get(name) != value and not name.startswith(("done", "output"))
-    ]
+    now, then = _flat(record), _flat(before)
+    differing = [name for name, value in now.items() if then.get(name) != value and not name.startswith("done")]
     if differing:
         raise RecordError(
             f"{path} was painted with other settings or inputs ({', '.join(differing)}); "
@@ -49,13 +47,13 @@ def load_checkpoint(path: Path, record: Record) -> State:
     return state
 
 
-def saved_size(path: Path) -> int:
-    """The long side of the unfinished painting in `path`, which `max` meant when it was begun.
+def saved_brief(path: Path) -> Brief:
+    """The brief of the unfinished painting in `path`; its size is what `max` meant when it was begun.
 
     Raises:
         RecordError: it is missing or damaged.
     """
-    return int(_saved(path)[1].recipe["size"])
+    return Brief(**_saved(path)[1].brief)
 
 
 def _saved(path: Path) -> tuple[State, Record]:
@@ -70,5 +68,5 @@ def _saved(path: Path) -> tuple[State, Record]:
 
 def _flat(record: Record) -> dict[str, object]:
     dumped = record.model_dump(mode="json")
-    recipe = dumped.pop("recipe")
-    return {**dumped, **{f"recipe.{name}": value for name, value in recipe.items()}}
+    brief = Brief(**dumped.pop("brief")).model_dump(mode="json", exclude={"output"})
+    return {**dumped, **brief.pop("settings"), **brief}

@@ -15,20 +15,22 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from impasto.device import autocast, choose_device, deterministic, exactly, in_bfloat16
-from impasto.encoders import load_encoder, weights_path
+from impasto.encoders import weights_path
 from impasto.encoders.encoder import Encoder
 from impasto.engine.describe import described
 from impasto.errors import TooLargeError, UnknownName, WeightsError
-from impasto.losses.terms import Targets, mix
+from impasto.losses.terms import Targets
 from impasto.losses.wasserstein import Wasserstein
+from impasto.masks import Masks
 from impasto.models.grain import grained, varied
 from impasto.models.instant import STYLE_LAYERS, Instant
 from impasto.models.painter import Painter
-from impasto.models.stages import Style
+from impasto.models.stages import Style, Whole
 from impasto.models.strips import Rows, Stored, Strips
 from impasto.models.translator import Translator
+from impasto.recipes.networks import encoder_for, model_for
 from impasto.settings import Look
-from impasto.shelf.card import Card, load_model
+from impasto.shelf.card import Card
 from impasto.shelf.models import find
 from impasto.weights.files import sha256
 
@@ -61,8 +63,8 @@ class FeedForward:
             UnknownName: nothing of that name is on the shelf.
             WeightsError: damaged weights, or a model that was trained with another encoder.
         """
-        path = find(name)
-        card, network = load_model(path)
+        path, device = find(name), choose_device(look.device)
+        card, network = model_for(path, device)
         compact = weights_path("compact")
         if card.encoder.sha256 != sha256(compact):
             raise WeightsError(
@@ -70,52 +72,55 @@ class FeedForward:
                 "train it again, or go on from it with --from."
             )
         assert isinstance(network, Instant | Painter | Translator)
-        device = choose_device(look.device)
-        bfloat16 = in_bfloat16(device, look.precision)
-        return FeedForward(
-            path,
-            card,
-            network.to(device, memory_format=torch.channels_last),  # type: ignore[call-overload]
-            load_encoder("compact").to(device, memory_format=torch.channels_last),  # type: ignore[call-overload]
-            device,
-            bfloat16,
-        )
+        encoder = encoder_for("compact", None, "max", device)
+        return FeedForward(path, card, network, encoder, device, in_bfloat16(device, look.precision))
 
     @torch.inference_mode()
-    def describe(self, painting: Tensor) -> Targets:
-        """The statistics by which the instant network knows a style, of `painting` (1, 3, H, W): compute them once."""
+    def describe(self, painting: Tensor, mask: Tensor | None = None) -> Targets:
+        """The statistics by which the instant network knows a style: compute them once.
+
+        Of `painting` (1, 3, H, W), where `mask` (1, 1, H, W) is.
+        """
 
         def see(part: Tensor) -> Iterator[tuple[str, Tensor]]:
             return self.encoder.walk(part.to(self.device).contiguous(memory_format=torch.channels_last), STYLE_LAYERS)
 
-        return described(painting, self.encoder, Wasserstein().describe, see)
+        return described(painting, self.encoder, Wasserstein().describe, see, mask)
 
     @torch.inference_mode()
-    def style_of(self, descriptions: Sequence[Targets], blend: Sequence[float]) -> Style:
-        """The code of one style, or of several blended, for the instant network."""
+    def style_of(self, descriptions: Sequence[Targets]) -> Style:
+        """The code of the style of each region, for the instant network."""
         assert isinstance(self.network, Instant)
-        return self.network.style(mix(descriptions, blend))
+        rows = {
+            layer: {name: torch.cat([one[layer][name] for one in descriptions]) for name in named}
+            for layer, named in descriptions[0].items()
+        }
+        return self.network.style(rows)
 
     @torch.inference_mode()
-    def learned_style(self, names: Sequence[str], blend: Sequence[float]) -> Style:
-        """The code of one style that a painter has learned, or of several blended; of its first if there is no name.
+    def learned_style(self, shares: Sequence[dict[str, float]]) -> Style:
+        """For each region, the code of styles that a painter has learned, each with its weight.
 
         Raises:
             UnknownName: it has not learned a style of that name.
         """
         assert isinstance(self.network, Painter | Translator)
-        weights = torch.zeros(1, len(self.card.styles), device=self.device)
-        for name, share in zip(names or self.card.styles[:1], blend or [1.0]):
-            if name not in self.card.styles:
-                raise UnknownName(f"style in {self.path.name}", name, self.card.styles)
-            weights[0, self.card.styles.index(name)] += share
-        return self.network.style(weights / weights.sum())
+        weights = torch.zeros(len(shares), len(self.card.styles), device=self.device)
+        for row, named in enumerate(shares):
+            for name, share in named.items():
+                if name not in self.card.styles:
+                    raise UnknownName(f"style in {self.path.name}", name, self.card.styles)
+                weights[row, self.card.styles.index(name)] += share
+        return self.network.style(weights / weights.sum(1, keepdim=True))
 
     @torch.inference_mode()
-    def draw(self, photo: Tensor, style: Style, *, seed: int = 0, in_place: bool = False) -> Tensor:
+    def draw(
+        self, photo: Tensor, style: Style, masks: Masks | None = None, *, seed: int = 0, in_place: bool = False
+    ) -> Tensor:
         """`photo` (1, 3, H, W) in [0, 1] painted, of the same size; a large one in strips, with the same result.
 
-        `seed` names a variation; `in_place` lets it take the memory of the photo, which is lost then.
+        `masks` of regions of the photo, for a style of each; `seed` names a variation; `in_place` lets it take the
+        memory of the photo, which is lost then.
 
         Raises:
             TooLargeError: the folder for temporary files has no room for the strips.
@@ -124,8 +129,9 @@ class FeedForward:
         with deterministic(), autocast(self.device, bfloat16=self.bfloat16):
             if height * width > LARGE:
                 with _room_for_strips(height, width):
-                    return self._draw_large(photo, style, photo if in_place else torch.empty_like(photo), seed)
-            return self._draw_whole(varied(photo, seed), style)
+                    painted = photo if in_place else torch.empty_like(photo)
+                    return self._draw_large(photo, style, painted, seed, masks)
+            return self._draw_whole(varied(photo, seed), style, masks)
 
     def differentiable(self, style: Style) -> Callable[[Tensor], Tensor]:
         """`draw` as a function of the photo through which gradients pass, in one piece and in float32."""
@@ -136,16 +142,17 @@ class FeedForward:
         )
         return partial(self._draw_whole, style=fixed)
 
-    def _draw_whole(self, photo: Tensor, style: Style) -> Tensor:
+    def _draw_whole(self, photo: Tensor, style: Style, masks: Masks | None = None) -> Tensor:
         height, width = photo.shape[-2:]
         photo = grained(photo) if self._grained else photo
         padded = F.pad(photo, (0, -width % _MULTIPLE, 0, -height % _MULTIPLE), "reflect").to(self.device)
         seen = self.encoder(padded.contiguous(memory_format=torch.channels_last), self._layers)
-        painted: Tensor = self.network(seen, style)
+        canvas = Whole(masks=masks and masks.changed(lambda mask: _padded(mask).to(self.device)))
+        painted: Tensor = self.network.draw(seen, style, canvas)
         return painted[..., :height, :width].float().cpu()
 
-    def _draw_large(self, photo: Tensor, style: Style, painted: Tensor, seed: int) -> Tensor:
-        rows = self.network.draw(self._see_large(photo, seed), style, Strips())
+    def _draw_large(self, photo: Tensor, style: Style, painted: Tensor, seed: int, masks: Masks | None) -> Tensor:
+        rows = self.network.draw(self._see_large(photo, seed), style, Strips(masks and masks.changed(_padded)))
         for top, bottom in rows.strips():
             end = min(bottom, photo.shape[2])
             painted[:, :, top:end] = rows.rows(top, bottom)[:, :, : end - top, : photo.shape[3]].float().cpu()
@@ -193,6 +200,12 @@ class FeedForward:
     @property
     def _layers(self) -> tuple[str, ...]:
         return self.network.content_layers
+
+
+def _padded(mask: Tensor) -> Tensor:
+    """A mask (1, R, H, W) whose sides are multiples of 8, as those of a padded photo."""
+    height, width = mask.shape[2:]
+    return F.pad(mask, (0, -width % _MULTIPLE, 0, -height % _MULTIPLE), "replicate")
 
 
 @contextmanager

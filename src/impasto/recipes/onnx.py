@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from impasto.errors import TooLargeError, UnknownName, WeightsError
-from impasto.losses.terms import Targets, mix
+from impasto.errors import SettingsError, TooLargeError, UnknownName, WeightsError
+from impasto.losses.terms import Targets
+from impasto.masks import Masks
 from impasto.models.grain import grained, varied
 from impasto.shelf.card import Card
 from impasto.shelf.onnx import card_of, open_session
@@ -50,31 +51,39 @@ class OnnxModel:
         """The CPU, whatever the settings say."""
         return torch.device("cpu")
 
-    def describe(self, painting: Tensor) -> Targets:
-        """The code of a style, read by NAME.style.onnx."""
+    def describe(self, painting: Tensor, mask: Tensor | None = None) -> Targets:
+        """The code of a style, read by NAME.style.onnx.
+
+        Raises:
+            SettingsError: only a part of the painting is the style.
+        """
+        if mask is not None:
+            raise SettingsError("An exported network reads whole paintings; paint with the .impasto file.")
         reader = open_session(self.path.with_name(f"{self.path.stem}.style{self.path.suffix}"))
         (code,) = reader.run(None, {"painting": painting.numpy()})
         return {"style": {"code": torch.from_numpy(code)}}
 
-    def style_of(self, descriptions: Sequence[Targets], blend: Sequence[float]) -> Tensor:
-        """One code, or several blended."""
-        return mix(descriptions, blend)["style"]["code"]
+    def style_of(self, descriptions: Sequence[Targets]) -> Tensor:
+        """The code of a style."""
+        return descriptions[0]["style"]["code"]
 
-    def learned_style(self, names: Sequence[str], blend: Sequence[float]) -> Tensor:
+    def learned_style(self, shares: Sequence[dict[str, float]]) -> Tensor:
         """The shares of a painter's styles.
 
         Raises:
             UnknownName: it has not learned a style of that name.
         """
         weights = torch.zeros(1, len(self.card.styles))
-        for name, share in zip(names, blend):
+        for name, share in shares[0].items():
             if name not in self.card.styles:
                 raise UnknownName(f"style in {self.path.name}", name, self.card.styles)
             weights[0, self.card.styles.index(name)] += share
         return weights / weights.sum()
 
-    def draw(self, photo: Tensor, style: Tensor, *, seed: int = 0, in_place: bool = False) -> Tensor:
-        """`photo` (1, 3, H, W) in [0, 1] painted, of the same size; `seed` names a variation.
+    def draw(
+        self, photo: Tensor, style: Tensor, masks: Masks | None = None, *, seed: int = 0, in_place: bool = False
+    ) -> Tensor:
+        """`photo` (1, 3, H, W) in [0, 1] painted, of the same size; `seed` names a variation; there are no `masks`.
 
         Raises:
             TooLargeError: it has more than eight million pixels.

@@ -43,7 +43,7 @@ class Axis:
                 return Axis(name, choices=tuple({"true": True, "false": False}[part] for part in span.split(",")))
             if get_origin(kind) is Literal and not set(span.split(",")) - set(get_args(kind)):
                 return Axis(name, choices=tuple(span.split(",")))
-            if kind in (int, float) or name in ("size", "minutes"):
+            if kind in (int, float) or name in ("size", "minutes", "strength"):
                 low, high = map(float, span.split(":"))
                 if low < high:
                     return Axis(name, low, high, whole=kind is int or name == "size")

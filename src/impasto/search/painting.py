@@ -10,11 +10,12 @@ from pathlib import Path
 from pydantic import BaseModel
 from torch import Tensor
 
+from impasto.brief import of_painting
 from impasto.encoders import load_encoder
 from impasto.media.image import dimensions
 from impasto.metrics.measures import Ruler
 from impasto.metrics.specification import MEASURES
-from impasto.recipes.job import prepare
+from impasto.recipes.painting import open_brief
 from impasto.settings import Recipe
 from impasto.weights.files import sha256
 
@@ -52,12 +53,13 @@ class Painting:
             DivergedError: the loss became NaN.
         """
         assert isinstance(settings, Recipe)
-        job, wanted, step = prepare(self.content, [self.style], settings), list(looks), None
-        for step in job.painter.paint():
+        brief, wanted, step = of_painting([str(self.style)], "optimize", settings), list(looks), None
+        painting = open_brief(brief).on(self.content)
+        for step in painting.steps():
             if wanted and wanted[0] <= step.done < 1:
                 wanted.pop(0)
-                yield self._measured(job.painter.finish(step).pixels)
-        yield self._measured(job.painter.finish(step).pixels)
+                yield self._measured(step.picture().pixels)
+        yield self._measured((step.picture() if step else painting.unpainted()).pixels)
 
     def _measured(self, picture: Tensor) -> dict[str, float]:
         values = self._ruler.measure_pixels(self.content, self.style, picture)

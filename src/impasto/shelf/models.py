@@ -13,6 +13,7 @@ import platformdirs
 from impasto.errors import InputError, OutputError, UnknownName, WeightsError
 from impasto.media.files import replacing
 from impasto.shelf.card import SUFFIX, Card, load_model
+from impasto.weights.files import sha256
 
 _NAME = re.compile(r"\w[\w.-]{0,63}")
 RESERVED = ("optimize", "none", "auto", "rest", "draft", "balanced", "best", "gatys")
@@ -53,6 +54,11 @@ def find(name: str) -> Path:
     if name not in known:
         raise UnknownName("model on the shelf", name, known)
     return known[name]
+
+
+def named_as(digest: str) -> str | None:
+    """The name of the model whose file has this SHA-256, if the shelf has it."""
+    return next((name for name, path in models().items() if sha256(path) == digest), None)
 
 
 def add(path: Path, name: str | None = None, *, force: bool = False) -> Card:

@@ -19,6 +19,7 @@ from impasto.device import exactly
 from impasto.encoders.encoder import Encoder
 from impasto.errors import DivergedError
 from impasto.losses.adversarial import critic_loss, painter_loss
+from impasto.losses.content import content_distance
 from impasto.losses.contrastive import patch_contrast
 from impasto.losses.terms import Targets
 from impasto.models.critic import Critic, Projector
@@ -27,7 +28,7 @@ from impasto.models.translator import Translator
 from impasto.training.augmentation import augmented
 from impasto.training.manner import Generator, Memory, manner_distance, paint, painted_from, pooled
 from impasto.training.settings import CollectionTraining
-from impasto.training.task import CONTENT_LAYERS, Task, content_distance
+from impasto.training.task import CONTENT_LAYERS, Task
 
 CONTRAST_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")
 _PLACES = 128
@@ -197,7 +198,7 @@ class Duel(Task):
                 statistics = self.memory.joined(pooled(after))
                 losses["manner"] = weights.manner_weight * manner_distance(statistics, self.collection)
             if weights.content_weight:
-                losses["content"] = weights.content_weight * content_distance(after, before)
+                losses["content"] = weights.content_weight * content_distance(after, before, CONTENT_LAYERS)
         losses |= self.weighed(self.habits(photos, painted, partial(paint, self.network, self.encoder)))
         total = sum(losses.values(), start=torch.zeros((), device=crops.device))
         return total, {name: loss.detach() for name, loss in losses.items()}
@@ -266,7 +267,11 @@ class Duel(Task):
             painted = paint(network, self.encoder, some)
             seen = self.encoder(painted, {*STYLE_LAYERS, *CONTENT_LAYERS})
             statistics.append(pooled(seen))
-            content += float(content_distance(seen, self.encoder(some, CONTENT_LAYERS))) * len(some) / len(photos)
+            content += (
+                float(content_distance(seen, self.encoder(some, CONTENT_LAYERS), CONTENT_LAYERS))
+                * len(some)
+                / len(photos)
+            )
             spread = max(spread, float(painted.float().std((2, 3)).max()))
         if spread < _FLAT:
             raise DivergedError(

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from impasto.device import exactly
 from impasto.encoders.encoder import Encoder
 from impasto.engine.attack import attack, noisy
-from impasto.losses.content import Content
+from impasto.losses.content import content_distance
 from impasto.losses.grid import grid_regularity
 from impasto.losses.smoothness import TotalVariation
 from impasto.losses.terms import Targets
@@ -29,21 +29,11 @@ if TYPE_CHECKING:
     from impasto.training.loop import Progress
 
 STYLE = Wasserstein(root=True)
-CONTENT = Content("instance")
 SMOOTHNESS = TotalVariation("l1")
 CONTENT_LAYERS = ("relu3_4", "relu4_2")
 _SHEET = 8
 _MIXED = 0.25
 _FARTHEST, _EDGE = 6, 16
-
-
-def content_distance(seen: Mapping[str, Tensor], photos: Mapping[str, Tensor]) -> Tensor:
-    """Mean over layers () of what results lost of the shapes in their photos."""
-    distances = [
-        CONTENT.compare(CONTENT.describe(seen[layer].float()), CONTENT.describe(photos[layer].float()))
-        for layer in CONTENT_LAYERS
-    ]
-    return sum(distances[1:], start=distances[0]) / len(distances)
 
 
 @dataclass(frozen=True)
@@ -220,7 +210,7 @@ class StyleTask(Task):
                 for layer in STYLE_LAYERS
             )
             assert isinstance(style, Tensor)
-            style, content = style / len(STYLE_LAYERS), content_distance(features, seen)
+            style, content = style / len(STYLE_LAYERS), content_distance(features, seen, CONTENT_LAYERS)
             smoothness = SMOOTHNESS.compare(SMOOTHNESS.describe(painted.float()), {})
             weights = self.settings
             loss = weights.style_weight * style + weights.content_weight * content

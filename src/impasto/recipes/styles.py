@@ -1,0 +1,205 @@
+"""Paintings as styles, and styles saved in a file: a whole brief with all that is needed to paint by it."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from torch import Tensor
+
+from impasto.brief import BRIEF_SUFFIX, SELECTORS, Brief, Region, of_map
+from impasto.encoders import load_encoder, weights_path
+from impasto.errors import PictureError, SettingsError, WeightsError
+from impasto.losses.terms import Targets
+from impasto.media.files import replacing
+from impasto.media.image import Picture, read
+from impasto.media.writing import write
+from impasto.models.instant import STYLE_LAYERS
+from impasto.recipes.pictures import Pictures
+from impasto.weights.files import read_weights, sha256
+
+_ENCODER, _BRIEF = "impasto-encoder", "impasto-brief"
+_FLAT = 2 / 255
+_QUALITY = 92
+
+
+def read_painting(style: str, size: int, pictures: Pictures) -> Picture:
+    """A painting, its long side scaled to `size`: a file, or one inside a saved style.
+
+    Raises:
+        PictureError: it cannot be read.
+        WeightsError: a saved style that is damaged, or that holds no picture.
+    """
+    if not is_saved(style, pictures):
+        return pictures.read(style, size)
+    return Pictures().read(SavedStyle.read(style, pictures).picture(style), size)
+
+
+def check_not_flat(pixels: Tensor, name: object) -> None:
+    """Raise `PictureError` where a picture (1, 3, H, W) is all one colour."""
+    if float(pixels.amax((2, 3)).sub(pixels.amin((2, 3))).max()) < _FLAT:
+        raise PictureError(f"{name} is all one colour, so there is nothing to see in it; give another picture.")
+
+
+def is_saved(style: str, pictures: Pictures) -> bool:
+    """Whether a style is a file that `impasto style save` has written, or a part of one."""
+    place = pictures.place(_file(style))
+    return not isinstance(place, Picture) and Path(place).suffix == BRIEF_SUFFIX
+
+
+@dataclass(frozen=True)
+class SavedStyle:
+    """What a file of a style holds: its brief, and for each region what is known of its style, or its paintings."""
+
+    path: Path
+    brief: Brief | None
+    state: dict[str, Tensor]
+
+    @staticmethod
+    def read(style: str, pictures: Pictures) -> SavedStyle:
+        """The file of a style, or of a part of one.
+
+        Raises:
+            WeightsError: it is missing, damaged, no style, or was made with another encoder.
+        """
+        path = pictures.path(_file(style))
+        state, metadata = read_weights(path)
+        if metadata.get(_ENCODER) != sha256(weights_path("compact")):
+            raise WeightsError(f"{path} is no style that this version has saved; make it again with 'impasto style'.")
+        text = metadata.get(_BRIEF)
+        return SavedStyle(path, Brief.from_json(text, f"The brief in {path}") if text else None, state)
+
+    def description(self, style: str) -> Targets:
+        """What the instant network knows of it.
+
+        Raises:
+            WeightsError: it is damaged, or holds paintings instead.
+        """
+        region, _ = _part(style)
+        prefix = f"{region}." if self.brief else ""
+        convolutions = load_encoder("compact").architecture.convolutions
+        description: Targets = {}
+        for layer in STYLE_LAYERS:
+            width = convolutions[layer.removeprefix("relu")]
+            description[layer] = {
+                "mean": self._checked(f"{prefix}{layer}.mean", (1, width)),
+                "moment": self._checked(f"{prefix}{layer}.moment", (1, width, width)),
+            }
+        return description
+
+    def picture(self, style: str) -> Picture:
+        """The painting.
+
+        Raises:
+            WeightsError: it holds none.
+        """
+        region, number = _part(style)
+        key = f"{region}.picture.{number}"
+        if key not in self.state:
+            raise WeightsError(
+                f"{self.path} holds what the instant network knows of a style, and no painting to optimise by; "
+                "save it with --engine optimize, or paint with --engine instant."
+            )
+        with tempfile.NamedTemporaryFile(suffix=".webp") as file:
+            file.write(self.state[key].numpy().tobytes())
+            file.flush()
+            return read(file.name)
+
+    def opened(self) -> Brief:
+        """The brief, its styles called by the parts of this file.
+
+        Raises:
+            SettingsError: it was saved before briefs were.
+        """
+        assert self.brief is not None
+        regions = []
+        for number, region in enumerate(self.brief.regions):
+            if self.brief.painter_style(region.styles[0]) is None:
+                count = len([key for key in self.state if key.startswith(f"{number}.picture.")])
+                styles = tuple(f"{self.path}#{number:02x}00{at:02x}" for at in range(max(1, count)))
+                region = region.model_copy(update={"styles": styles})
+            regions.append(region)
+        return self.brief.model_copy(update={"regions": tuple(regions)})
+
+    def _checked(self, key: str, shape: tuple[int, ...]) -> Tensor:
+        if key not in self.state or self.state[key].shape != shape or not bool(self.state[key].isfinite().all()):
+            raise WeightsError(f"{self.path} is damaged ({key}); make it again with 'impasto style'.")
+        return self.state[key]
+
+
+def save_style(brief: Brief, path: Path, pictures: Pictures, *, force: bool = False) -> None:
+    """Write a brief with what is known of its styles, so that `path` is all that is needed to paint by it.
+
+    Where the instant network paints in the style's own colours, that is a few statistics; otherwise small copies of the
+    paintings.
+
+    Raises:
+        InputError: a painting that cannot be used, or masks in files, which belong to one photo.
+        OutputError: it exists, or cannot be written.
+    """
+    from safetensors.torch import save_file
+
+    _check_for_any_photo(brief)
+    state: dict[str, Tensor] = {}
+    regions = []
+    for number, region in enumerate(brief.regions):
+        if brief.painter_style(region.styles[0]) is not None:
+            regions.append(region)
+            continue
+        known = _known(brief, region, pictures)
+        state |= {f"{number}.{key}": value for key, value in known.items()}
+        described = not any(key.startswith("picture") for key in known)
+        changes = {"styles": ("saved",), "blend": ()} if described else {"styles": ("saved",) * len(region.styles)}
+        regions.append(region.model_copy(update={**changes, "style_masks": ()}))
+    told = brief.model_copy(update={"regions": tuple(regions), "output": {}}).to_json()
+    metadata = {_ENCODER: sha256(weights_path("compact")), _BRIEF: told}
+    with replacing(path, force=force) as temporary:
+        save_file({key: value.contiguous() for key, value in state.items()}, temporary, metadata)
+
+
+def _known(brief: Brief, region: Region, pictures: Pictures) -> dict[str, Tensor]:
+    """What is known of a region's style: statistics, or pictures."""
+    from impasto.recipes.one_pass import OnePass, _sized
+
+    look = brief.look_of(region)
+    if brief.engine != "optimize" and look.color not in ("match", "histogram"):
+        (description,) = OnePass.open(brief.model_copy(update={"regions": (region,)}), pictures).descriptions()
+        return {f"{layer}.{name}": value.cpu() for layer, named in description.items() for name, value in named.items()}
+    if any(region.style_masks):
+        raise SettingsError("A part of a painting can be saved for the instant network in its own colours only.")
+    copies = {}
+    for at, style in enumerate(region.styles):
+        size = _sized(look, brief, pictures.dimensions(style))
+        copies[f"picture.{at}"] = _compressed(read_painting(style, size, pictures))
+    return copies
+
+
+def _compressed(picture: Picture) -> Tensor:
+    import torch
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "painting.webp"
+        write(Picture(picture.pixels), path, quality=_QUALITY)
+        return torch.frombuffer(bytearray(path.read_bytes()), dtype=torch.uint8)
+
+
+def _check_for_any_photo(brief: Brief) -> None:
+    graded = any(isinstance(region.strength, str) and region.strength != "auto" for region in brief.regions)
+    masks = [mask for mask in (brief.keep, *(region.mask for region in brief.regions)) if mask]
+    if graded or any(mask not in SELECTORS for mask in masks):
+        raise SettingsError(
+            f"A saved style is for any photo, and a mask for one; save it with {', '.join(SELECTORS)} or without masks."
+        )
+
+
+def _file(style: str) -> str:
+    """The file that a style, or a part of one, lies in."""
+    part = of_map(style)
+    return part[0] if part and part[0].endswith(BRIEF_SUFFIX) else style
+
+
+def _part(style: str) -> tuple[int, int]:
+    """(region, painting) that a part of a saved style is."""
+    part = of_map(style)
+    return (int(part[1][:2], 16), int(part[1][4:], 16)) if part else (0, 0)
