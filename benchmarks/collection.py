@@ -14,6 +14,8 @@ import random
 from pathlib import Path
 
 import torch
+from impasto.recipes.engines import open_model
+from impasto.recipes.quick import prepare_manner
 
 from impasto.encoders import load_encoder
 from impasto.media.image import dimensions, read
@@ -21,8 +23,6 @@ from impasto.media.writing import write
 from impasto.metrics.measures import content_distance
 from impasto.metrics.sets import cells, frechet_distance, kernel_distance
 from impasto.metrics.specification import CONTENT_LAYERS
-from impasto.recipes.engines import open_model
-from impasto.recipes.quick import prepare_manner
 from impasto.settings import Look
 from impasto.training.pictures import find_pictures, split
 

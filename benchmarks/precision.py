@@ -16,9 +16,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import get_args
 
-from impasto.device import Precision
 from impasto.recipes.engines import choose, look_of, manner_of
 from impasto.recipes.job import prepare
+
+from impasto.device import Precision
 from impasto.settings import preset
 from impasto.training.painter import train_painter
 from impasto.training.settings import PainterTraining

@@ -26,7 +26,7 @@ def test_paint_and_reproduce(photo: Path, style: Path, tmp_path: Path, capsys: p
     assert run("paint", photo, style, "-o", out, "--json", tmp_path / "out.json", *QUICK) == 0
     assert "64x48" in capsys.readouterr().out
     assert read(out).size == (48, 64)
-    assert json.loads((tmp_path / "out.json").read_text())["recipe"]["size"] == 64
+    assert json.loads((tmp_path / "out.json").read_text())["brief"]["settings"]["size"] == 64
     assert run("reproduce", out) == 0
     assert "byte for byte" in capsys.readouterr().out
     Image.open(out).convert("L").convert("RGB").save(tmp_path / "copy.png")
@@ -77,7 +77,7 @@ def test_blend_preview_and_deep_colour(photo: Path, style: Path, tmp_path: Path)
         (["{photo}", "{style}", "-o", "{out}", "--strength", "2"], "strength"),
         (["{photo}", "{style}", "-o", "{out}", "--style-weight", "-1"], "style_weight"),
         (["{photo}", "{style}", "-o", "{out}", "--style-layers.relu9_9", "1"], "relu9_9"),
-        (["{photo}", "{style}", "-o", "{out}", "--blend", "1:2"], "blend of 1 weights"),
+        (["{photo}", "{style}", "-o", "{out}", "--blend", "1:2"], "blend"),
         (["{photo}", "{style}", "-o", "{out}", "--blend", "a:b"], "weights like 2:1"),
         (["{photo}", "{style}", "-o", "{out}", "--quality", "0"], "1 to 100"),
         (["{photo}", "{style}", "-o", "{out}", "--depth", "12"], "8, 16"),
@@ -124,7 +124,7 @@ def test_ctrl_c_keeps_the_picture_and_resume_ends_as_if_uninterrupted(photo: Pat
 
 
 def test_a_bug_keeps_its_traceback(photo: Path, style: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("impasto.recipes.job.read", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr("impasto.recipes.pictures.read", lambda *_, **__: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         run("paint", photo, style, "-o", tmp_path / "out.png", *QUICK)
 

@@ -71,7 +71,7 @@ def test_a_record_beside_is_replaced_where_that_is_asked_for(photo: Path, style:
     assert run(*command) == 0
     assert run(*command) == 2
     assert run(*command, "--strength", 0.5, "--force") == 0
-    assert json.loads((tmp_path / "new.gif.json").read_text())["recipe"]["strength"] == 0.5
+    assert json.loads((tmp_path / "new.gif.json").read_text())["brief"]["settings"]["strength"] == 0.5
 
 
 def test_a_record_of_its_own_is_followed(photo: Path, style: Path, tmp_path: Path, capsys: Any) -> None:
@@ -156,7 +156,7 @@ def test_a_second_interrupt_does_not_wait_and_loses_nothing(photo: Path, style: 
     process.communicate(timeout=60)
     assert process.returncode == 130
     assert read(tmp_path / "out.png").size == (288, 384)
-    assert checkpoint.saved_size(tmp_path / "out.png.unfinished") == 384
+    assert checkpoint.saved_brief(tmp_path / "out.png.unfinished").settings.size == 384
 
 
 def test_nothing_is_cut_short_while_files_are_written(capfd: pytest.CaptureFixture[str]) -> None:
@@ -209,10 +209,10 @@ def test_the_largest_size_is_the_same_when_a_painting_goes_on(
     command = ["paint", photo, style, "-o", tmp_path / "out.png", "--size", "max", "--steps", "6"]
     stopped = SimpleNamespace(requested=True, writing=False)
     with monkeypatch.context() as patched:
-        patched.setattr(sys.modules["impasto.cli.paint"], "stop_between_steps", lambda: nullcontext(stopped))
+        patched.setattr(sys.modules["impasto.cli.paint"], "stop_between_steps", lambda **_: nullcontext(stopped))
         assert run(*command) == 130
     size = read(tmp_path / "out.png").size
-    monkeypatch.setattr("impasto.recipes.job.free_memory", lambda device: 60_000_000)
+    monkeypatch.setattr("impasto.recipes.optimize.free_memory", lambda device: 60_000_000)
     assert run(*command, "--resume") == 0
     assert read(tmp_path / "out.png").size == size == (90, 120)
 
@@ -251,7 +251,7 @@ def test_painters_look_at_no_painting(photo: Path, style: Path, tmp_path: Path, 
 
 def test_saved_styles_and_paintings_in_any_order(photo: Path, style: Path, save: Any, tmp_path: Path) -> None:
     other, code = save("other.png", 90, 80, 8), tmp_path / "saved.style"
-    assert run("style", other, "--size", 96, "-o", code) == 0
+    assert run("style", "save", code, other, "--size", 96) == 0
     for number, styles in enumerate(([style, code], [code, style])):
         assert run("paint", photo, *styles, "--size", 96, "-o", tmp_path / f"{number}.png") == 0
     first, second = (read(tmp_path / f"{number}.png").pixels for number in range(2))
@@ -260,7 +260,7 @@ def test_saved_styles_and_paintings_in_any_order(photo: Path, style: Path, save:
 
 @pytest.mark.parametrize("flags", [["--size", "0"], ["--style-scale", "100"], ["--style-scale", "0"]])
 def test_saving_a_style_refuses_in_one_sentence(style: Path, tmp_path: Path, flags: list[str], capsys: Any) -> None:
-    assert run("style", style, *flags, "-o", tmp_path / "a.style") == 2
+    assert run("style", "save", tmp_path / "a.style", style, *flags) == 2
     assert capsys.readouterr().err.count("\n") == 1
 
 
@@ -285,6 +285,6 @@ def test_a_picture_that_was_resized_is_told(photo: Path, style: Path, tmp_path: 
 def test_no_room_at_all_is_one_sentence(
     photo: Path, style: Path, tmp_path: Path, monkeypatch: Any, capsys: Any
 ) -> None:
-    monkeypatch.setattr("impasto.recipes.quick.free_memory", lambda device: 1000)
+    monkeypatch.setattr("impasto.recipes.one_pass.free_memory", lambda device: 1000)
     assert run("paint", photo, style, "--engine", "instant", "-o", tmp_path / "out.png") == 2
     assert "close other programs" in capsys.readouterr().err

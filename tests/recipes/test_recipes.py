@@ -10,12 +10,14 @@ import torch
 
 import impasto
 from impasto import errors
+from impasto.brief import Brief, of_painting
 from impasto.errors import PictureError, RecordError, SettingsError, TooLargeError, UnknownName
 from impasto.media.image import Picture, read
 from impasto.provenance import Record
 from impasto.recipes.checkpoint import load_checkpoint, save_checkpoint
-from impasto.recipes.job import prepare
-from impasto.recipes.optimize import CONTENT_LOSSES, STYLE_LOSSES, Painter
+from impasto.recipes.optimize import CONTENT_LOSSES, STYLE_LOSSES, Optimization, OptimizedPainting
+from impasto.recipes.painting import open_brief, painted
+from impasto.recipes.pictures import Pictures
 from impasto.settings import PRESETS, Recipe, preset, read_preset
 
 from fakes import picture, tiny_encoder
@@ -28,44 +30,43 @@ TINY: dict[str, Any] = {
 }
 
 
-def painter(blend: tuple[float, ...] = (1.0,), **changes: Any) -> Painter:
-    styles = [Picture(picture(64, 64, seed=9 + number)) for number in range(len(blend))]
-    return Painter(Picture(picture(48, 64)), styles, blend, Recipe(**{**TINY, **changes}), tiny_encoder())
+def painting(blend: tuple[float, ...] = (), photo: Picture | None = None, **changes: Any) -> OptimizedPainting:
+    styles = {f"style {number}": Picture(picture(64, 64, seed=9 + number)) for number in range(len(blend) or 1)}
+    settings = Recipe(**{**TINY, **changes})
+    brief = of_painting(list(styles), "optimize", settings, blend=blend)
+    return Optimization(brief, Pictures(styles), tiny_encoder()).on(photo or Picture(picture(48, 64)))
 
 
-def result(painter: Painter) -> torch.Tensor:
-    step = None
-    for step in painter.paint():
-        pass
-    return painter.finish(step).pixels
+def result(painting: OptimizedPainting) -> torch.Tensor:
+    return painted(painting).pixels
 
 
 @pytest.mark.parametrize("style_loss", STYLE_LOSSES)
 @pytest.mark.parametrize("content_loss", CONTENT_LOSSES)
 def test_every_loss_goes_down(style_loss: str, content_loss: str) -> None:
     weight = 1e-4 if "ga" in content_loss or "gr" in style_loss else 0.1
-    steps = list(painter(style_loss=style_loss, content_loss=content_loss, content_weight=weight).paint())
-    assert steps[-1].total < steps[0].total
+    steps = list(painting(style_loss=style_loss, content_loss=content_loss, content_weight=weight).steps())
+    assert sum(steps[-1].losses.values()) < sum(steps[0].losses.values())
     assert set(steps[0].losses) == {"style", "content"}
 
 
 def test_the_same_seed_gives_the_same_bytes_and_another_does_not() -> None:
-    first = result(painter(start="noise", seed=4))
-    assert torch.equal(result(painter(start="noise", seed=4)), first)
-    assert not torch.equal(result(painter(start="noise", seed=5)), first)
+    first = result(painting(start="noise", seed=4))
+    assert torch.equal(result(painting(start="noise", seed=4)), first)
+    assert not torch.equal(result(painting(start="noise", seed=5)), first)
 
 
 def test_strength_goes_smoothly_from_the_photo() -> None:
     photo = picture(48, 64)
-    assert torch.equal(result(painter(strength=0.0)), photo.clamp(0, 1))
-    moved = [float((result(painter(strength=s, steps=(40,))) - photo).abs().mean()) for s in (0.1, 0.4, 0.7, 1.0)]
+    assert torch.equal(result(painting(strength=0.0)), photo.clamp(0, 1))
+    moved = [float((result(painting(strength=s, steps=(40,))) - photo).abs().mean()) for s in (0.1, 0.4, 0.7, 1.0)]
     assert moved == sorted(moved)
     assert moved[0] < 0.5 * moved[-1]
 
 
 def test_blends_lie_between_their_styles() -> None:
     def mean(blend: tuple[float, ...]) -> torch.Tensor:
-        return result(painter(blend, content_weight=0.0, steps=(60,))).mean((2, 3))
+        return result(painting(blend, content_weight=0.0, steps=(60,))).mean((2, 3))
 
     first, middle, second = mean((1, 0)), mean((1, 1)), mean((0, 1))
     assert torch.equal(mean((2, 2)), middle)
@@ -78,21 +79,20 @@ def test_color_content_keeps_the_photos_colours() -> None:
     def chroma(pixels: torch.Tensor) -> torch.Tensor:
         return pixels - (pixels * luma).sum(1, keepdim=True)
 
-    kept, free = result(painter(color="content")), result(painter())
+    kept, free = result(painting(color="content")), result(painting())
     assert float((chroma(kept) - chroma(photo)).abs().mean()) < 0.3 * float((chroma(free) - chroma(photo)).abs().mean())
     assert float((kept - photo).abs().mean()) > 0.005
 
 
 def test_style_scale_changes_what_is_learned() -> None:
-    assert not torch.equal(result(painter(style_scale=2.0)), result(painter()))
+    assert not torch.equal(result(painting(style_scale=2.0)), result(painting()))
 
 
 def test_alpha_and_profile_come_back() -> None:
     alpha = torch.ones(1, 1, 48, 64)
     alpha[..., :10] = 0
-    cut = Painter(Picture(picture(48, 64), alpha, b"profile", 16), *[getattr(painter(), name) for name in
-                  ("styles", "blend", "recipe", "encoder")])  # fmt: skip
-    done = cut.finish(next(iter(cut.paint())))
+    cut = painting(photo=Picture(picture(48, 64), alpha, b"profile", 16))
+    done = next(iter(cut.steps())).picture()
     assert done.alpha is not None
     torch.testing.assert_close(done.alpha, alpha, atol=1e-5, rtol=0)
     assert (done.profile, done.depth) == (b"profile", 16)
@@ -100,19 +100,18 @@ def test_alpha_and_profile_come_back() -> None:
 
 def test_flat_pictures_and_narrow_ones_are_refused() -> None:
     flat = Picture(torch.full((1, 3, 64, 64), 0.3))
-    tiny = painter()
-    with pytest.raises(PictureError, match="style is all one colour"):
-        list(Painter(tiny.content, [flat], (1.0,), tiny.recipe, tiny.encoder).paint())
+    brief = of_painting(["flat"], "optimize", Recipe(**TINY))
+    with pytest.raises(PictureError, match="style flat is all one colour"):
+        Optimization(brief, Pictures({"flat": flat}), tiny_encoder()).on(Picture(picture(48, 64)))
     with pytest.raises(PictureError, match="photo is all one colour"):
-        list(Painter(flat, tiny.styles, (1.0,), tiny.recipe, tiny.encoder).paint())
-    narrow = Picture(picture(20, 200))
+        list(painting(photo=flat).steps())
     with pytest.raises(PictureError, match="give --size 342 or more"):
-        list(Painter(narrow, tiny.styles, (1.0,), tiny.recipe, tiny.encoder).paint())
+        list(painting(photo=Picture(picture(20, 200))).steps())
 
 
-def test_no_weights_at_all_are_refused() -> None:
+def test_no_weights_at_all_are_refused(job_inputs: tuple[Path, Path]) -> None:
     with pytest.raises(SettingsError, match="all 0"):
-        list(painter(style_weight=0.0, content_weight=0.0).paint())
+        impasto.stylize(*job_inputs, style_weight=0.0, content_weight=0.0)
 
 
 def test_presets_derive_valid_recipes_and_unknown_names_get_the_nearest(tmp_path: Path) -> None:
@@ -154,26 +153,32 @@ def test_stylize_gives_a_picture_with_its_record(job_inputs: tuple[Path, Path], 
     impasto.write(done, tmp_path / "out.png")
     record = Record.from_xmp(read(tmp_path / "out.png").metadata)
     assert record.content.name == "photo.png"
-    assert record.recipe["size"] == 64
+    assert record.brief["settings"]["size"] == 64
+    assert list(record.pictures) == ["style.png"]
     assert record.done == pytest.approx(1)
     assert str(tmp_path) not in record.model_dump_json()
-    assert Recipe(**record.recipe) == preset("draft", **QUICK)
+    assert Brief(**record.brief).settings == preset("draft", **QUICK)
+
+
+def opened(photo: Path, style: Path, recipe: Recipe) -> OptimizedPainting:
+    work = open_brief(of_painting([str(style)], "optimize", recipe)).on(photo)
+    assert isinstance(work, OptimizedPainting)
+    return work
 
 
 def test_checkpoints_go_on_bit_for_bit_and_refuse_others(job_inputs: tuple[Path, Path], tmp_path: Path) -> None:
-    photo, style = job_inputs
     recipe = preset("balanced", **QUICK)
-    job = prepare(photo, [style], recipe)
-    whole = list(job.painter.paint())
-    for step in job.painter.paint():
-        if step.step == 3:
+    job = opened(*job_inputs, recipe)
+    whole = list(job.steps())
+    for number, step in enumerate(job.steps(), 1):
+        if number == 3:
             save_checkpoint(tmp_path / "x", step.state(), job.record)
             break
-    rest = list(prepare(photo, [style], recipe).painter.paint(load_checkpoint(tmp_path / "x", job.record)))
+    rest = list(opened(*job_inputs, recipe).steps(load_checkpoint(tmp_path / "x", job.record)))
     assert len(rest) == 3
-    assert torch.equal(rest[-1].picture, whole[-1].picture)
+    assert torch.equal(rest[-1].picture().pixels, whole[-1].picture().pixels)
 
-    other = prepare(photo, [style], recipe.model_copy(update={"strength": 0.5}))
+    other = opened(*job_inputs, recipe.model_copy(update={"strength": 0.5}))
     with pytest.raises(RecordError, match=r"\(strength\)"):
         load_checkpoint(tmp_path / "x", other.record)
     (tmp_path / "x").write_bytes((tmp_path / "x").read_bytes()[:1000])
@@ -184,26 +189,24 @@ def test_checkpoints_go_on_bit_for_bit_and_refuse_others(job_inputs: tuple[Path,
 
 
 def test_memory_is_looked_at_before(job_inputs: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    photo, style = job_inputs
-    monkeypatch.setattr("impasto.recipes.job.free_memory", lambda device: 50_000_000)
+    monkeypatch.setattr("impasto.recipes.optimize.free_memory", lambda device: 50_000_000)
     with pytest.raises(TooLargeError, match=r"give --size \d+ or less, or --size max") as caught:
-        prepare(photo, [style], Recipe(size=4096))
+        opened(*job_inputs, Recipe(size=4096))
     fitting = int(str(caught.value).split("--size ")[1].split()[0])
-    assert prepare(photo, [style], Recipe(size=fitting)).painter.recipe.size == fitting
-    assert prepare(photo, [style], Recipe(size="max")).painter.recipe.size == 120
+    assert opened(*job_inputs, Recipe(size=fitting)).recipe.size == fitting
+    assert opened(*job_inputs, Recipe(size="max")).recipe.size == 120
 
 
-@pytest.mark.parametrize("blend", [(1.0,), (1.0, -1.0), (0.0, 0.0)])
+@pytest.mark.parametrize("blend", [(1.0,), (1.0, -1.0), (0.0, 0.0), (1.0, float("nan"))])
 def test_blends_that_do_not_fit(job_inputs: tuple[Path, Path], blend: tuple[float, ...]) -> None:
     photo, style = job_inputs
-    with pytest.raises(SettingsError, match="blend of 2 weights"):
-        prepare(photo, [style, style], Recipe(), blend=blend)
+    with pytest.raises(SettingsError, match="blend"):
+        impasto.stylize(photo, style, style, blend=blend)
 
 
 def test_unknown_layers_are_named(job_inputs: tuple[Path, Path]) -> None:
-    photo, style = job_inputs
     with pytest.raises(UnknownName, match="did you mean 'relu4_1'"):
-        prepare(photo, [style], Recipe(style_layers={"relu4_11": 1.0}))
+        opened(*job_inputs, Recipe(style_layers={"relu4_11": 1.0}))
 
 
 @pytest.mark.parametrize("packet", [None, b"", b'impasto:record="{}"', b'impasto:record="&lt;"', b"<xmp/>"])

@@ -43,6 +43,7 @@ def _grouped() -> type[Recipe]:
             fields[name] = (Annotated[field.annotation, parameter], field)
     strength = Field(
         1.0,
+        union_mode="left_to_right",
         description="From the photo (0) to the full style (1); auto: as much as leaves its shapes; or a picture, whose "
         "grey is the strength.",
     )

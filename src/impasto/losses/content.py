@@ -9,7 +9,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from impasto.losses.terms import Statistics, weights_of
+from impasto.losses.terms import Statistics
 
 Normalisation = Literal["gatys", "mean", "instance"]
 
@@ -29,14 +29,13 @@ def instance_normalised(features: Tensor, mask: Tensor | None = None) -> Tensor:
 
 def _normalised_in_regions(features: Tensor, mask: Tensor) -> Tensor:
     """`features` normalised by the mean and deviation of the regions that a place belongs to, in their proportions."""
-    floor = 1e-3 * features.detach().std((1, 2, 3), keepdim=True) + 1e-8
-    result = torch.zeros_like(features)
-    for share in mask.split(1, 1):
-        weights = weights_of(share)
-        mean = (features * weights).sum((2, 3), keepdim=True)
-        variance = ((features - mean).square() * weights).sum((2, 3), keepdim=True)
-        result = result + share * (features - mean) / (variance.clamp_min(1e-12).sqrt() + floor)
-    return result
+    floor = 1e-3 * features.detach().std((1, 2, 3)) + 1e-8
+    flat, shares = features[0].permute(1, 2, 0).flatten(0, 1), mask[0].flatten(1)
+    weights = shares / shares.sum(1, keepdim=True).clamp_min(1e-9)
+    mean = weights @ flat
+    deviation = (weights @ flat.square() - mean.square()).clamp_min(1e-12).sqrt() + floor
+    normalised = torch.addcmul(shares.T @ (-mean / deviation), flat, shares.T @ (1 / deviation))
+    return normalised.T.view_as(features)
 
 
 @dataclass(frozen=True)

@@ -29,8 +29,8 @@ class Moments:
     def compare(self, statistics: Statistics, target: Statistics) -> Tensor:
         distance = (statistics["mean"] - target["mean"]).square() + (deviation(statistics) - deviation(target)).square()
         if self.normalisation == "relative":
-            return distance.sum() / target["square"].sum().clamp_min(1e-12)
-        return distance.sum() if self.normalisation == "sum" else distance.mean()
+            return distance.sum(1) / target["square"].sum(1).clamp_min(1e-12)
+        return distance.sum(1) if self.normalisation == "sum" else distance.mean(1)
 
 
 def deviation(statistics: Statistics) -> Tensor:

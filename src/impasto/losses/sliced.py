@@ -30,14 +30,15 @@ class SlicedWasserstein:
         ordered, order = (directions @ flat).sort(dim=2)
         if mask is None:
             return {"quantiles": quantiles_of(ordered, self.quantiles)}
-        weights = weights_of(mask).flatten(2).expand_as(ordered).gather(2, order)
-        return {"quantiles": weighted_quantiles_of(ordered, weights, self.quantiles)}
+        weights = weights_of(mask).flatten(2).transpose(0, 1)
+        parts = [part.expand_as(ordered).gather(2, order) for part in weights.split(1)]
+        return {"quantiles": torch.cat([weighted_quantiles_of(ordered, part, self.quantiles) for part in parts])}
 
     def prepare(self, statistics: Statistics) -> Statistics:
         return statistics
 
     def compare(self, statistics: Statistics, target: Statistics) -> Tensor:
-        return (statistics["quantiles"] - target["quantiles"]).square().mean()
+        return (statistics["quantiles"] - target["quantiles"]).square().mean((1, 2))
 
 
 def quantiles_of(ordered: Tensor, count: int) -> Tensor:

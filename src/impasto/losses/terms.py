@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+import torch
 from torch import Tensor
 
 from impasto.errors import SettingsError
@@ -23,9 +24,9 @@ class Loss(Protocol):
     """One formula. Settings are fields of a frozen dataclass."""
 
     def describe(self, features: Tensor, mask: Tensor | None = None) -> Statistics:
-        """Statistics of `features` (N, C, H, W), which may be averaged with those of other pictures.
+        """Statistics (N, ...) of `features` (N, C, H, W), which may be averaged with those of other pictures.
 
-        `mask` (1, 1, H, W) says how much each place counts; a loss of places gets that of all regions (1, R, H, W).
+        With `mask` (1, R, H, W), of one picture and its R parts, in which each place counts so much: (R, ...).
         """
         ...
 
@@ -34,7 +35,7 @@ class Loss(Protocol):
         ...
 
     def compare(self, statistics: Statistics, target: Statistics) -> Tensor:
-        """Distance () of a description from a prepared target; 0 for a picture's own."""
+        """Distance (N,) of descriptions from prepared targets, 0 for a picture's own; () where places are compared."""
         ...
 
 
@@ -42,14 +43,14 @@ class Loss(Protocol):
 class Term:
     """A loss over several layers, each with its weight; `image` names the picture itself.
 
-    `region` is the number of the region that it looks at, None for the whole picture.
+    `areas` are the weights of the picture's regions, where each is judged on its own.
     """
 
     name: str
     loss: Loss
     layers: Mapping[str, float]
     weight: float
-    region: int | None = None
+    areas: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         for layer, weight in [("the whole", self.weight), *self.layers.items()]:
@@ -64,7 +65,7 @@ class Term:
         """The part of `masks` that its loss is to see."""
         if masks is None:
             return None
-        return masks.shares if self.region is None else masks.inside[:, self.region : self.region + 1]
+        return masks.inside if self.areas else masks.shares
 
 
 def describe(
@@ -81,16 +82,15 @@ def describe(
 
 
 def weights_of(mask: Tensor) -> Tensor:
-    """`mask` (1, 1, H, W) scaled to sum to 1."""
+    """`mask` (1, R, H, W) scaled so that each part sums to 1."""
     return mask / mask.sum((2, 3), keepdim=True).clamp_min(1e-9)
 
 
 def mean_of(features: Tensor, mask: Tensor | None) -> Tensor:
-    """Mean (N, C) over the places of `features` (N, C, H, W), weighted by `mask` (1, 1, H, W) if there is one."""
+    """Mean (N, C) over the places of `features` (N, C, H, W); over each part of one picture (R, C) with `mask`."""
     if mask is None:
         return features.mean((2, 3))
-    flat = features.permute(0, 2, 3, 1).flatten(1, 2)
-    return (weights_of(mask).flatten(2) @ flat).squeeze(1)
+    return weights_of(mask)[0].flatten(1) @ features[0].permute(1, 2, 0).flatten(0, 1)
 
 
 def mix(descriptions: Sequence[Targets], weights: Sequence[float]) -> Targets:
@@ -115,6 +115,22 @@ def mix(descriptions: Sequence[Targets], weights: Sequence[float]) -> Targets:
     }
 
 
+def joined(descriptions: Sequence[Targets]) -> Targets:
+    """Descriptions (1, ...) of the parts of a picture as one (R, ...)."""
+    return {
+        layer: {name: torch.cat([one[layer][name] for one in descriptions]) for name in named}
+        for layer, named in descriptions[0].items()
+    }
+
+
+def part_of(descriptions: Targets, number: int) -> Targets:
+    """The description (1, ...) of one part out of those of several."""
+    return {
+        layer: {name: value[number : number + 1] for name, value in named.items()}
+        for layer, named in descriptions.items()
+    }
+
+
 def total(
     terms: Sequence[Term], descriptions: Mapping[str, Targets], targets: Mapping[str, Targets]
 ) -> tuple[Tensor, dict[str, float]]:
@@ -123,6 +139,8 @@ def total(
     for term in terms:
         own, wanted = descriptions[term.name], targets[term.name]
         parts = [weight * term.loss.compare(own[layer], wanted[layer]) for layer, weight in term.layers.items()]
-        values[term.name] = term.weight * sum(parts[1:], start=parts[0])
+        value = sum(parts[1:], start=parts[0])
+        whole = (value * value.new_tensor(term.areas)).sum() if term.areas else value.mean()
+        values[term.name] = term.weight * whole
     summed = sum(list(values.values())[1:], start=next(iter(values.values())))
     return summed, {name: float(value.detach()) for name, value in values.items()}

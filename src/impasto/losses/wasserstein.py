@@ -12,8 +12,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from impasto.losses.gram import second_moment
-from impasto.losses.terms import Statistics, mean_of
+from impasto.losses.gram import moments_of
+from impasto.losses.terms import Statistics
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,8 @@ class Wasserstein:
     root: bool = False
 
     def describe(self, features: Tensor, mask: Tensor | None = None) -> Statistics:
-        return {"mean": mean_of(features, mask), "moment": second_moment(features, mask)}
+        mean, moment = moments_of(features, mask)
+        return {"mean": mean, "moment": moment}
 
     def prepare(self, statistics: Statistics) -> Statistics:
         covariance = covariance_of(statistics)
@@ -43,7 +44,7 @@ class Wasserstein:
         distance = (means + spread).clamp_min(0)
         if self.normalisation == "relative":
             distance = distance / (trace(target["covariance"]) + target["mean"].square().sum(1)).clamp_min(1e-12)
-        return ((distance + 1e-8).sqrt() if self.root else distance).mean()
+        return (distance + 1e-8).sqrt() if self.root else distance
 
 
 def covariance_of(statistics: Statistics) -> Tensor:

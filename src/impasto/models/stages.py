@@ -5,7 +5,7 @@ A network is written once, in the operations of a `Canvas`; a canvas may hold th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar, cast
 
@@ -18,6 +18,7 @@ from impasto.masks import Masks
 from impasto.models.grain import PLANE, unsettled
 
 EPSILON = 1e-3
+_VALUES = 1 << 17
 
 # [second or first of two rows, which of its two source rows, row of the kernel]
 _FOLD = [[[1, 1, 0], [0, 0, 1]], [[1, 0, 0], [0, 1, 1]]]
@@ -55,16 +56,15 @@ class ChannelStatistics:
     @staticmethod
     def of_regions(x: Tensor, masks: Masks) -> ChannelStatistics:
         """Those of the regions of one picture `x` (1, C, H, W)."""
+        weights = masks.inside[0].flatten(1)
+        weights = weights / weights.sum(1, keepdim=True).clamp_min(1e-6)
+        mean, square = torch.zeros(2, masks.count, x.shape[1], device=x.device)
         with exactly(x.device):
-            flat = x[0].permute(1, 2, 0).flatten(0, 1).float()
-            weights = masks.inside[0].flatten(1)
-            weights = weights / weights.sum(1, keepdim=True).clamp_min(1e-6)
-            return ChannelStatistics.from_sums(weights @ flat, weights @ flat.square())
-
-    @staticmethod
-    def from_sums(mean: Tensor, square: Tensor) -> ChannelStatistics:
-        """From means of values and of their squares (N, C)."""
-        return ChannelStatistics(mean[:, :, None, None], (square - mean.square()).clamp_min(0)[:, :, None, None])
+            for some, own in _few(x, weights):
+                mean += own @ some.float()
+                square += own @ some.float().square()
+        variance = (square - mean.square()).clamp_min(0)
+        return ChannelStatistics(mean[:, :, None, None], variance[:, :, None, None])
 
     def factors(self) -> tuple[Tensor, Tensor]:
         """(a, b) such that a x + b has mean 0 and variance 1 in each channel that is not almost constant."""
@@ -154,8 +154,7 @@ class Whole(Canvas[Tensor]):
 
     def normalised(self, x: Tensor) -> Tensor:
         statistics, shares = self._measured(x)
-        a, b = statistics.factors()
-        return torch.addcmul(in_place_of(b, shares), x, in_place_of(a, shares))
+        return scaled(x, *statistics.factors(), shares)
 
     def unsettled(self, x: Tensor) -> Tensor:
         return unsettled(x, self.top, self.left)
@@ -208,16 +207,28 @@ def styled(
     For regions, all of them (R, C, 1, 1), and `shares` (1, R, H, W) says how they act on each place.
     """
     a, b = statistics.factors()
-    offset, factor = in_place_of(b * scale + shift, shares), in_place_of(a * scale, shares)
-    return F.relu(torch.addcmul(offset, x, factor), inplace=True)
+    return F.relu(scaled(x, a * scale, b * scale + shift, shares), inplace=True)
 
 
-def in_place_of(values: Tensor, shares: Tensor | None) -> Tensor:
-    """`values` (R, C, 1, 1) as they act on each place: (1, C, H, W) by `shares` (1, R, H, W); without, as they are."""
+def scaled(x: Tensor, factor: Tensor, offset: Tensor, shares: Tensor | None = None) -> Tensor:
+    """`x` (N, C, H, W) times `factor`, plus `offset` (N, C, 1, 1).
+
+    For regions, those of all of them (R, C, 1, 1), which act on each place of one picture by `shares` (1, R, H, W).
+    """
     if shares is None or shares.shape[1] == 1:
-        return values
-    with exactly(values.device):
-        return F.conv2d(shares.float(), values.float().transpose(0, 1))
+        return torch.addcmul(offset, x, factor)
+    parts = []
+    with exactly(x.device):
+        for some, own in _few(x, shares[0].flatten(1)):
+            parts.append(torch.addcmul(own.T @ offset[:, :, 0, 0], some, own.T @ factor[:, :, 0, 0]))
+        return torch.cat(parts).view(1, *x.shape[2:], -1).permute(0, 3, 1, 2)
+
+
+def _few(x: Tensor, weights: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+    """Places of `x` (1, C, H, W) that fit into a processor's cache: (n, C), and their `weights` (R, n)."""
+    flat = x[0].permute(1, 2, 0).flatten(0, 1)
+    count = len(flat) if x.is_cuda else max(1, _VALUES // flat.shape[1])
+    return zip(flat.split(count), weights.split(count, 1))
 
 
 def _transported_in_regions(x: Tensor, gaussian: tuple[Tensor, Tensor], masks: Masks) -> Tensor:

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from impasto.device import exactly
 from impasto.masks import Masks
 from impasto.models.grain import unsettled
-from impasto.models.stages import Canvas, ChannelStatistics, Stage, doubled, in_place_of, styled, transport
+from impasto.models.stages import Canvas, ChannelStatistics, Stage, doubled, scaled, styled, transport
 
 _VALUES = 1 << 23
 
@@ -166,8 +166,7 @@ class Strips(Canvas[Rows]):
         masks = sums.masks
 
         def normalised(rows: Tensor, top: int) -> Tensor:
-            shares = _shares(masks, top, rows)
-            return torch.addcmul(in_place_of(b, shares), rows, in_place_of(a, shares))
+            return scaled(rows, a, b, _shares(masks, top, rows))
 
         return _Mapped(x, normalised)
 

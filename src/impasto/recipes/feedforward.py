@@ -19,7 +19,7 @@ from impasto.encoders import weights_path
 from impasto.encoders.encoder import Encoder
 from impasto.engine.describe import described
 from impasto.errors import TooLargeError, UnknownName, WeightsError
-from impasto.losses.terms import Targets
+from impasto.losses.terms import Targets, joined
 from impasto.losses.wasserstein import Wasserstein
 from impasto.masks import Masks
 from impasto.models.grain import grained, varied
@@ -91,11 +91,7 @@ class FeedForward:
     def style_of(self, descriptions: Sequence[Targets]) -> Style:
         """The code of the style of each region, for the instant network."""
         assert isinstance(self.network, Instant)
-        rows = {
-            layer: {name: torch.cat([one[layer][name] for one in descriptions]) for name in named}
-            for layer, named in descriptions[0].items()
-        }
-        return self.network.style(rows)
+        return self.network.style(joined(descriptions))
 
     @torch.inference_mode()
     def learned_style(self, shares: Sequence[dict[str, float]]) -> Style:

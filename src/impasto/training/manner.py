@@ -75,7 +75,7 @@ class Memory(nn.Module):
 def manner_distance(statistics: Targets, collection: Targets) -> Tensor:
     """Mean over layers () of the distance between what is pooled and a collection's prepared statistics."""
     distances = [STYLE.compare(statistics[layer], collection[layer]) for layer in STYLE_LAYERS]
-    return sum(distances[1:], start=distances[0]) / len(distances)
+    return torch.cat(distances).mean()
 
 
 @torch.no_grad()

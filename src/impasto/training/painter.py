@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from impasto.encoders import load_encoder
 from impasto.encoders.encoder import Encoder
 from impasto.errors import PictureError, SettingsError
-from impasto.losses.terms import Targets
+from impasto.losses.terms import Targets, part_of
 from impasto.media.image import dimensions, read
 from impasto.models.instant import STYLE_LAYERS
 from impasto.models.painter import Painter
@@ -154,8 +154,6 @@ def _nearest(learned: Painter, encoder: Encoder, book: Targets, crops: Tensor) -
 
 def _distance(described: Targets, book: Targets, style: int) -> float:
     return sum(
-        float(
-            STYLE.compare(named, STYLE.prepare({name: rows[style : style + 1] for name, rows in book[layer].items()}))
-        )
+        float(STYLE.compare(named, STYLE.prepare(part_of(book, style)[layer])).mean())
         for layer, named in described.items()
     )

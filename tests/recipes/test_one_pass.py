@@ -11,12 +11,11 @@ import torch
 from PIL import Image
 
 import impasto
+from impasto.brief import chosen_engine, of_painting
 from impasto.errors import PictureError, SettingsError, TooLargeError, UnknownName
-from impasto.media.image import read
-from impasto.recipes.engines import choose
-from impasto.recipes.feedforward import FeedForward
-from impasto.recipes.quick import Manner, prepare_manner
-from impasto.settings import Look
+from impasto.media.image import Picture, read
+from impasto.recipes.painting import open_brief
+from impasto.recipes.painting import painted as finished
 
 from door import run
 
@@ -26,13 +25,13 @@ def other(save: Any) -> Path:
     return save("other.png", 100, 120, 9)
 
 
-def manner(*styles: Path, blend: tuple[float, ...] | None = None, **look: Any) -> Manner:
-    settings = Look(**{"size": 96, **look})
-    return prepare_manner(FeedForward.open("instant", settings), settings, styles, blend=blend)
+def painted(photo: Path, *styles: Path, blend: tuple[float, ...] = (), **look: Any) -> torch.Tensor:
+    return picture(photo, *styles, blend=blend, **look).pixels
 
 
-def painted(photo: Path, *styles: Path, blend: tuple[float, ...] | None = None, **look: Any) -> torch.Tensor:
-    return manner(*styles, blend=blend, **look).paint(photo).pixels
+def picture(photo: Path, *styles: Path, blend: tuple[float, ...] = (), **look: Any) -> Picture:
+    brief = of_painting([str(style) for style in styles], "instant", {"size": 96, **look}, blend=blend)
+    return finished(open_brief(brief).on(photo))
 
 
 def test_it_has_the_style_and_the_size_asked_for(photo: Path, style: Path, other: Path) -> None:
@@ -90,12 +89,12 @@ def test_large_pictures_are_the_same(save: Any, style: Path, monkeypatch: pytest
 
 def test_saved_styles(photo: Path, style: Path, other: Path, tmp_path: Path) -> None:
     code = tmp_path / "between.style"
-    assert run("style", style, other, "--blend", "3:1", "--size", 96, "-o", code) == 0
+    assert run("style", "save", code, style, other, "--blend", "3:1", "--size", 96) == 0
     assert code.stat().st_size < 300_000
     from_code, direct = painted(photo, code), painted(photo, style, other, blend=(3.0, 1.0))
     assert torch.allclose(from_code, direct, atol=1e-4)
     assert run("paint", photo, code, "-o", tmp_path / "out.png", "--size", 96) == 0
-    with pytest.raises(SettingsError, match="colours fixed"):
+    with pytest.raises(SettingsError, match="colours and its places fixed"):
         painted(photo, code, color="match")
     code.write_bytes(code.read_bytes()[:500])
     assert run("paint", photo, code, "-o", tmp_path / "again.png") == 2
@@ -127,7 +126,7 @@ def test_transparency_and_depth_stay(style: Path, tmp_path: Path) -> None:
     image = Image.new("RGBA", (96, 64), (200, 30, 60, 255))
     image.paste((0, 0, 0, 0), (0, 0, 30, 64))
     image.save(tmp_path / "cut.png")
-    result = manner(style).paint(tmp_path / "cut.png")
+    result = picture(tmp_path / "cut.png", style)
     assert result.alpha is not None
     assert result.alpha[..., :28].max() == 0
 
@@ -150,10 +149,10 @@ def test_what_is_refused(photo: Path, style: Path, tmp_path: Path, capsys: pytes
     Image.new("RGB", (64, 64), "red").save(tmp_path / "red.png")
     with pytest.raises(PictureError, match="all one colour"):
         painted(photo, tmp_path / "red.png")
-    with pytest.raises(SettingsError, match="blend of 1 weights"):
+    with pytest.raises(SettingsError, match=r"should hold 1 weights"):
         painted(photo, style, blend=(1.0, 2.0))
     with pytest.raises(UnknownName, match="did you mean 'instant'"):
-        choose("instan", [str(style)])
+        chosen_engine("instan", [str(style)])
     out = tmp_path / "out.png"
     for arguments, message in (
         (["--engine", "instant", "--steps", 3], "--steps steers"),
@@ -182,7 +181,7 @@ def test_strips_for_which_there_is_no_room(save: Any, style: Path, monkeypatch: 
 
 
 def test_memory_is_looked_at_before(photo: Path, style: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("impasto.recipes.quick.free_memory", lambda device: 1_000_000_000)
+    monkeypatch.setattr("impasto.recipes.one_pass.free_memory", lambda device: 1_000_000_000)
     with pytest.raises(TooLargeError, match=r"in one pass takes about .* give --size \d+ or less"):
         painted(photo, style, size=16000)
 
@@ -194,7 +193,7 @@ def test_memory_that_ends_on_the_way_is_one_sentence(
         return torch.empty(1 << 60)
 
     for name, how in (("impasto.recipes.feedforward.FeedForward.draw", ["--engine", "instant"]),
-                      ("impasto.recipes.optimize._Canvas._see", [])):  # fmt: skip
+                      ("impasto.recipes.optimize._StyleTransfer._see", [])):  # fmt: skip
         with monkeypatch.context() as patched:
             patched.setattr(name, ends)
             assert run("paint", photo, style, *how, "-o", tmp_path / "out.png") == 2
