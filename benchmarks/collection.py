@@ -14,16 +14,15 @@ import random
 from pathlib import Path
 
 import torch
-from impasto.recipes.engines import open_model
-from impasto.recipes.quick import prepare_manner
 
+from impasto.brief import of_painting
 from impasto.encoders import load_encoder
 from impasto.media.image import dimensions, read
 from impasto.media.writing import write
 from impasto.metrics.measures import content_distance
 from impasto.metrics.sets import cells, frechet_distance, kernel_distance
 from impasto.metrics.specification import CONTENT_LAYERS
-from impasto.settings import Look
+from impasto.recipes.painting import open_brief, painted
 from impasto.training.pictures import find_pictures, split
 
 PHOTOS_TESTED = 100
@@ -48,11 +47,11 @@ def main() -> None:
         folder = arguments.output / name
         folder.mkdir(parents=True, exist_ok=True)
         sets[name] = []
-        loaded = open_model(model, Look())
         for photo in chosen:
-            look, target = Look(size=max(dimensions(photo))), folder / f"{photo.stem}.png"
-            styles = [chance.choice(every_painting)] if name == "instant" else []
-            write(prepare_manner(loaded, look, styles).paint(photo), target, force=True)
+            size, target = {"size": max(dimensions(photo))}, folder / f"{photo.stem}.png"
+            styles = [str(chance.choice(every_painting))] if name == "instant" else [model]
+            brief = of_painting(styles, "instant" if name == "instant" else None, size)
+            write(painted(open_brief(brief).on(photo)), target, force=True)
             sets[name].append(target)
     encoder = load_encoder("compact")
     judge = load_encoder(arguments.encoder[0], Path(arguments.encoder[1])) if arguments.encoder else encoder

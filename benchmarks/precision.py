@@ -16,10 +16,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import get_args
 
-from impasto.recipes.engines import choose, look_of, manner_of
-from impasto.recipes.job import prepare
-
+from impasto.brief import chosen_engine, of_painting
 from impasto.device import Precision
+from impasto.recipes.painting import open_brief, painted
 from impasto.settings import preset
 from impasto.training.painter import train_painter
 from impasto.training.settings import PainterTraining
@@ -31,14 +30,17 @@ PRECISIONS = [one for one in get_args(Precision) if one != "auto"]
 
 def one_pass(precision: str, style: str, size: int) -> Callable[[], object]:
     """A painting by a network that is open already."""
-    manner = manner_of(choose(None, [style], "instant"), look_of({"size": size, "precision": precision}), None)
-    return lambda: manner.paint(PHOTO)
+    method = open_brief(
+        of_painting([style], chosen_engine(None, [style], "instant"), {"size": size, "precision": precision})
+    )
+    return lambda: painted(method.on(PHOTO))
 
 
 def slow(precision: str) -> Callable[[], object]:
     """Five steps at 512 px."""
-    job = prepare(PHOTO, [STYLE], preset("draft", precision=precision, start="content"))
-    return lambda: list(job.painter.paint())
+    recipe = preset("draft", precision=precision, start="content")
+    painting = open_brief(of_painting([str(STYLE)], "optimize", recipe)).on(PHOTO)
+    return lambda: list(painting.steps())
 
 
 def training(precision: str) -> Callable[[], object]:

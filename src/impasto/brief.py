@@ -31,7 +31,19 @@ class _Checked(BaseModel):
         try:
             super().__init__(**given)
         except ValidationError as error:
-            raise SettingsError(describe(error)) from error
+            raise _sentence(error) from error
+
+
+def _sentence(error: ValidationError) -> SettingsError:
+    """The first thing that is wrong: as we put it where it was ours, or with the name of the part."""
+    problem = error.errors()[0]
+    ours = problem.get("ctx", {}).get("error")
+    if isinstance(ours, SettingsError):
+        return ours
+    if problem["type"] == "value_error" and ours is not None and not isinstance(problem["input"], int | float | str):
+        told = str(ours)
+        return SettingsError(f"{told[0].upper()}{told[1:]}.")
+    return SettingsError(describe(error))
 
 
 class Region(_Checked):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,6 +21,19 @@ if TYPE_CHECKING:
     from impasto.brief import Brief
 
 
+@dataclass(frozen=True)
+class WhereOptions:
+    """Which parts of the photos are painted.
+
+    Args:
+        mask: Where photos are painted: subject or face, or a mask for photos of one shape.
+        keep: Where they stay as they are.
+    """
+
+    mask: Annotated[str | None, Parameter(group=WHERE)] = None
+    keep: Annotated[str | None, Parameter(group=WHERE)] = None
+
+
 def batch(
     *photos: Annotated[str, Parameter(group=FILES)],
     output: Annotated[Path, Parameter(name=["--output", "-o"], group=FILES)],
@@ -31,8 +45,7 @@ def batch(
     workers: Annotated[int | None, Parameter(group=WORK)] = None,
     engine: Annotated[str | None, Parameter(group=LOOK)] = None,
     preset: Annotated[str | None, Parameter(group=LOOK)] = None,
-    mask: Annotated[str | None, Parameter(group=WHERE)] = None,
-    keep: Annotated[str | None, Parameter(group=WHERE)] = None,
+    where: Annotated[WhereOptions, Parameter(name="*")] = WhereOptions(),
     recipe: Annotated[RecipeOptions | None, Parameter(name="*")] = None,  # type: ignore[valid-type]
 ) -> None:
     """Paint every photo in every style, by one pass of the instant network.
@@ -57,8 +70,6 @@ def batch(
         workers: Processes that paint at once; as many as there are cores by default.
         engine: instant (the default), optimize, or a model file.
         preset: Preset for --engine optimize; balanced by default.
-        mask: Where photos are painted: subject or face, or a mask for photos of one shape.
-        keep: Where they stay as they are.
     """
     from impasto.batch.jobs import prepare_batch
     from impasto.batch.plan import plan
@@ -72,12 +83,17 @@ def batch(
     pairs, told = plan(photos, style or [], suffix, output), {"format": kind, "quality": quality, "depth": None}
 
     def brief_of(styles: Sequence[str]) -> Brief:
-        asked = Asked(styles, engine, preset, changes, mask=mask, keep=keep, output=told, usual="instant")
+        asked = Asked(styles, engine, preset, changes, mask=where.mask, keep=where.keep, output=told, usual="instant")
         return asked.brief()
 
     job = prepare_batch(output, pairs, brief_of, quality=quality, force=force, max_pixels=max_pixels)
+    _finish(job, workers)
+
+
+def _finish(job: Batch, workers: int | None) -> None:
+    """Paint what is left; the status says whether all is there."""
     began = time.monotonic()
-    interrupted = follow(job, workers, output.name)
+    interrupted = follow(job, workers, job.folder.name)
     complete = _report(job, time.monotonic() - began)
     if interrupted and not complete:
         print("Stopped. The same command goes on.", file=sys.stderr)

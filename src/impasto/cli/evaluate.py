@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import random
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
@@ -13,33 +13,52 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 from cyclopts import Parameter
 
 from impasto.cli.options import RecipeOptions, explicit
+from impasto.cli.sets import as_sets
 from impasto.errors import SettingsError
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from impasto.brief import Brief
     from impasto.cli.robustness import Moved, Pairs
     from impasto.encoders.encoder import Encoder
-    from impasto.metrics.extractors import Extractor
+    from impasto.metrics.cost import Cost
     from impasto.metrics.sets import Copy
     from impasto.metrics.table import Result
 
     BriefOf: TypeAlias = Callable[[str, Sequence[str]], Brief]
 
 
+@dataclass(frozen=True)
+class PairOptions:
+    """What is painted and measured.
+
+    Args:
+        contents: Folder, picture or list of photos; repeat it for more.
+        styles: The same of paintings; every photo is taken with every one.
+        paired: Take the first photo with the first style, the second with the second, and so on.
+        results: NAME=FOLDER of pictures that another tool made; repeat it.
+        pattern: What those are called, without suffix.
+        table: CSV with the columns method, content, style and result, instead of folders; repeat it.
+        collection: Folder or list of paintings that results as a set are compared with; without --styles, each photo
+            takes one of them.
+        seen_by: Another network to compare sets by, beside the package's own: vgg19=FILE, vgg16=FILE, or an .onnx file
+            such as Inception's (RGB in [-1, 1], 299 x 299); repeat it.
+    """
+
+    contents: Annotated[list[Path] | None, Parameter(negative="")] = None
+    styles: Annotated[list[Path] | None, Parameter(negative="")] = None
+    paired: Annotated[bool, Parameter(negative="")] = False
+    results: Annotated[list[str] | None, Parameter(negative="")] = None
+    pattern: str = "{content}_{style}"
+    table: Annotated[list[Path] | None, Parameter(negative="")] = None
+    collection: Annotated[list[Path] | None, Parameter(negative="")] = None
+    seen_by: Annotated[list[str] | None, Parameter(negative="")] = None
+
+
 def evaluate(
     *,
     report: Path,
-    contents: Annotated[list[Path] | None, Parameter(negative="")] = None,
-    styles: Annotated[list[Path] | None, Parameter(negative="")] = None,
-    paired: Annotated[bool, Parameter(negative="")] = False,
+    what: Annotated[PairOptions, Parameter(name="*")] = PairOptions(),
     engine: Annotated[list[str] | None, Parameter(negative="")] = None,
-    results: Annotated[list[str] | None, Parameter(negative="")] = None,
-    pattern: str = "{content}_{style}",
-    table: Annotated[list[Path] | None, Parameter(negative="")] = None,
-    collection: Annotated[list[Path] | None, Parameter(negative="")] = None,
-    seen_by: Annotated[list[str] | None, Parameter(negative="")] = None,
     adversarial: Annotated[bool, Parameter(negative="")] = False,
     preset: str = "balanced",
     workers: int | None = None,
@@ -58,56 +77,72 @@ def evaluate(
 
     Args:
         report: The folder for index.html, results.csv, results.json and what the engines paint.
-        contents: Folder, picture or list of photos; repeat it for more.
-        styles: The same of paintings; every photo is taken with every one.
-        paired: Take the first photo with the first style, the second with the second, and so on.
         engine: instant, optimize, a model file, or a painter on the shelf; repeat it.
-        results: NAME=FOLDER of pictures that another tool made; repeat it.
-        pattern: What those are called, without suffix.
-        table: CSV with the columns method, content, style and result, instead of folders; repeat it.
-        collection: Folder or list of paintings that results as a set are compared with; without --styles, each photo
-            takes one of them.
-        seen_by: Another network to compare sets by, beside the package's own: vgg19=FILE, vgg16=FILE, or an .onnx file
-            such as Inception's (RGB in [-1, 1], 299 x 299); repeat it.
         adversarial: Also disturb the first eight photos, by noise, JPEG and attacks (FGSM, PGD), and see how far each
             engine's results move.
         preset: Preset for --engine optimize.
         workers: Processes that paint at once; as many as there are cores by default.
     """
-    from impasto.encoders import load_encoder, weights_path
+    from impasto.encoders import load_encoder
     from impasto.media.files import make_folder
     from impasto.metrics.cost import cost_of
     from impasto.metrics.extractors import open_extractor
-    from impasto.metrics.specification import specification
-    from impasto.metrics.table import find_results, read_results, references, summarise, write_tables
+    from impasto.metrics.table import references
     from impasto.training.pictures import find_pictures
-    from impasto.weights.files import sha256
 
-    extractors = dict(map(open_extractor, ["compact", *(seen_by or [])]))
-    of_collection = [path for paths in find_pictures(collection or []) for path in paths]
-    rows: list[Result] = [row for path in table or [] for row in read_results(path)]
-    pairs = _pairs(contents, styles or [], of_collection, paired=paired) if contents else []
-    pairs = list(dict.fromkeys([*pairs, *((row.content, row.style) for row in rows)]))
-    if not pairs or not (engine or results or rows):
-        raise SettingsError(
-            "Expected --contents with --styles or --collection, and an --engine or --results; or --table."
-        )
-    for given in results or []:
-        name, _, folder = given.partition("=")
-        if not name or not folder:
-            raise SettingsError(f"Expected NAME=FOLDER for --results, as in others=their/; got {given}.")
-        rows += find_results(name, Path(folder), pattern, pairs)
+    extractors = dict(map(open_extractor, ["compact", *(what.seen_by or [])]))
+    of_collection = [path for paths in find_pictures(what.collection or []) for path in paths]
+    pairs, rows = _asked(what, of_collection, engine or [])
     make_folder(report)
     brief_of = partial(_brief_of, preset=preset, changes=explicit(recipe))
     how = partial(_painted, brief_of=brief_of, workers=workers)
     for name in engine or []:
         rows += how(name, pairs, report / "painted")
 
-    encoder, compact = load_encoder("compact"), weights_path("compact")
+    encoder = load_encoder("compact")
     measured = _measured([*references(pairs), *rows], encoder)
-    sets, copies = _as_sets(measured, of_collection, extractors) if of_collection else ({}, [])
+    sets, copies = as_sets(measured, of_collection, extractors) if of_collection else ({}, [])
     movements = _movements(engine or [], pairs, report / "disturbed", encoder, how, brief_of) if adversarial else []
     costs = {_label(name): cost_of(pairs[0][0], brief_of(name, [str(pairs[0][1])]).to_json()) for name in engine or []}
+    _write(report, measured, sets, copies, movements, costs)
+    if any(row.problem for row in measured):
+        sys.exit(1)
+
+
+def _asked(what: PairOptions, collection: Sequence[Path], engines: Sequence[str]) -> tuple[Pairs, list[Result]]:
+    """The pairs of photo and style, and what others have made of them."""
+    from impasto.metrics.table import find_results, read_results
+
+    rows = [row for path in what.table or [] for row in read_results(path)]
+    pairs = _pairs(what.contents, what.styles or [], collection, paired=what.paired) if what.contents else []
+    pairs = list(dict.fromkeys([*pairs, *((row.content, row.style) for row in rows)]))
+    if not pairs or not (engines or what.results or rows):
+        raise SettingsError(
+            "Expected --contents with --styles or --collection, and an --engine or --results; or --table."
+        )
+    for given in what.results or []:
+        name, _, folder = given.partition("=")
+        if not name or not folder:
+            raise SettingsError(f"Expected NAME=FOLDER for --results, as in others=their/; got {given}.")
+        rows += find_results(name, Path(folder), what.pattern, pairs)
+    return pairs, rows
+
+
+def _write(
+    report: Path,
+    measured: Sequence[Result],
+    sets: Mapping[str, Mapping[str, float]],
+    copies: Sequence[Copy],
+    movements: Sequence[Moved],
+    costs: Mapping[str, Cost],
+) -> None:
+    """Tables and page; the most important of it is said."""
+    from impasto.encoders import weights_path
+    from impasto.metrics.specification import specification
+    from impasto.metrics.table import summarise, write_tables
+    from impasto.weights.files import sha256
+
+    compact = weights_path("compact")
     spec = {
         **specification(compact.name, sha256(compact)),
         "movements": [asdict(one) for one in movements],
@@ -118,8 +153,6 @@ def evaluate(
     _write_page(report, measured, lines, spec, copies, movements, costs)
     _tell(measured, lines)
     print(report / "index.html")
-    if any(row.problem for row in measured):
-        sys.exit(1)
 
 
 def _pairs(
@@ -232,49 +265,6 @@ def _write_page(report: Path, *content: Any) -> None:
         task = progress.add_task("page", total=1.0, note="")
         for share in write_page(report, *content):
             progress.update(task, completed=share)
-
-
-def _as_sets(
-    rows: Sequence[Result], collection: Sequence[Path], extractors: Mapping[str, Extractor]
-) -> tuple[dict[str, dict[str, float]], list[Copy]]:
-    """{method: {measure: value}} of each method's pictures against the collection, and what may be copied from it.
-
-    What may be copied is what the first of `extractors` sees alike.
-    """
-    import torch
-
-    from impasto.cli.progress import progress_line
-    from impasto.metrics.sets import frechet_distance, kernel_distance, nearest_pictures
-    from impasto.metrics.table import STYLE, UNTOUCHED
-
-    def seen(extractor: Extractor, paths: Sequence[Path], name: str) -> list[Tensor]:
-        with progress_line() as progress:
-            task = progress.add_task(name, total=1.0, note="")
-            return list(_told(extractor(paths), lambda share: progress.update(task, completed=share)))
-
-    pictures: dict[str, list[Path]] = {}
-    for row in rows:
-        if row.measures and row.method != STYLE and row.picture not in pictures.setdefault(row.method, []):
-            pictures[row.method].append(row.picture)
-    pictures = {method: paths for method, paths in pictures.items() if len(paths) > 1}
-    sets: dict[str, dict[str, float]] = {method: {} for method in pictures}
-    copies: list[Copy] = []
-    for number, (name, extractor) in enumerate(extractors.items()):
-        known, suffix = seen(extractor, collection, "collection"), f" by {name}" if number else ""
-        for method, paths in pictures.items():
-            features = seen(extractor, paths, method)
-            ours, theirs = torch.cat(features), torch.cat(known)
-            sets[method][f"frechet{suffix}"] = frechet_distance(ours, theirs)
-            sets[method][f"kernel{suffix}"] = kernel_distance(ours, theirs)
-            if not number and method != UNTOUCHED:
-                copies += nearest_pictures(paths, features, collection, known)
-    return sets, copies
-
-
-def _told(shares: Iterable[tuple[float, Tensor]], tell: Any) -> Iterator[Tensor]:
-    for share, features in shares:
-        tell(share)
-        yield features
 
 
 def _tell(rows: Sequence[Result], lines: Sequence[Any]) -> None:

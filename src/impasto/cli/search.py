@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -21,19 +22,40 @@ if TYPE_CHECKING:
 _TRIAL = "trial.impasto"
 
 
+@dataclass(frozen=True)
+class SearchOptions:
+    """What is searched, and for how long.
+
+    Args:
+        content: The photo.
+        style: The painting.
+        trials: How many trials in all.
+        minutes: Time limit of this run; the trial that is under way when it is over comes to its end.
+        over: A setting and its range (content_weight=0.03:0.6) or choices (color=style,match); repeat it.
+        objective: A measure of `impasto evaluate`: style, content, ssim, color, ...; for a training style (of a
+            collection: manner), content or total; repeat it for a compromise.
+        preset: Where the search for a painting begins; a name or a file.
+        size: Long side at which it tries, in pixels.
+        workers: Processes that try at once.
+        seed: Fixes the order of trials, if there is one worker.
+    """
+
+    content: Path | None = None
+    style: Path | None = None
+    trials: int = 40
+    minutes: float = 30.0
+    over: Annotated[list[str] | None, Parameter(negative="")] = None
+    objective: Annotated[list[str] | None, Parameter(negative="")] = None
+    preset: str = "draft"
+    size: int = 512
+    workers: int = 1
+    seed: int = 0
+
+
 def search(
     *training: Annotated[str, Parameter(allow_leading_hyphen=True)],
     output: Annotated[Path, Parameter(name=["--output", "-o"])],
-    content: Path | None = None,
-    style: Path | None = None,
-    trials: int = 40,
-    minutes: float = 30.0,
-    over: Annotated[list[str] | None, Parameter(negative="")] = None,
-    objective: Annotated[list[str] | None, Parameter(negative="")] = None,
-    preset: str = "draft",
-    size: int = 512,
-    workers: int = 1,
-    seed: int = 0,
+    how: Annotated[SearchOptions, Parameter(name="*")] = SearchOptions(),
     force: Annotated[bool, Parameter(negative="")] = False,
 ) -> None:
     """Try settings, and write the best ones found as a preset: of a photo and a style, or of a training.
@@ -50,70 +72,81 @@ def search(
     Args:
         training: Behind `--`, a whole training without its output; each trial is one, judged by its test pictures.
         output: The .json file to write, for the `--preset` of `impasto paint` or of that training.
-        content: The photo.
-        style: The painting.
-        trials: How many trials in all.
-        minutes: Time limit of this run; the trial that is under way when it is over comes to its end.
-        over: A setting and its range (content_weight=0.03:0.6) or choices (color=style,match); repeat it.
-        objective: A measure of `impasto evaluate`: style, content, ssim, color, ...; for a training style (of a
-            collection: manner), content or total; repeat it for a compromise.
-        preset: Where the search for a painting begins; a name or a file.
-        size: Long side at which it tries, in pixels.
-        workers: Processes that try at once.
-        seed: Fixes the order of trials, if there is one worker.
         force: Replace the output if it exists.
     """
-    from impasto.cli.interrupt import stop_between_steps
-    from impasto.cli.progress import progress_line
-    from impasto.device import cores
-    from impasto.media.files import check_apart, check_writable, replacing
-    from impasto.metrics.plots import bars
-    from impasto.search.axis import Axis
-    from impasto.search.study import Search, run_in_processes
     from impasto.settings import write_settings
 
+    job = _opened(training, output, how, force=force)
+    interrupted = _tried(job, output.stem, how)
+    chosen = job.chosen()
+    write_settings(output, job.settings_of(chosen.settings))
+    _tell(job)
+    _tell_importances(job, output)
+    print(output)
+    if interrupted:
+        print("Stopped; this is the best so far, and the same command goes on.", file=sys.stderr)
+        sys.exit(130)
+
+
+def _opened(training: Sequence[str], output: Path, how: SearchOptions, *, force: bool) -> Search:
+    """The search, new or as it was left, and nothing in its way."""
+    from impasto.media.files import check_apart, check_writable
+    from impasto.search.axis import Axis
+    from impasto.search.study import Search
+
     storage = output.with_suffix(".sqlite")
-    if output.suffix != ".json" or trials < 1 or workers < 1 or not minutes > 0:
+    if output.suffix != ".json" or how.trials < 1 or how.workers < 1 or not how.minutes > 0:
         raise SettingsError("Expected an output that ends in .json, and 1 or more trials, minutes and workers.")
-    if bool(training) == bool(content or style):
+    if bool(training) == bool(how.content or how.style):
         raise SettingsError("Expected --content and --style, or a training behind `--`.")
-    subject: Subject = _training(training) if training else _painting(content, style, preset, size)
-    axes = [Axis.parse(text, type(subject.base)) for text in over or subject.axes]
+    subject: Subject = _training(training) if training else _painting(how.content, how.style, how.preset, how.size)
+    axes = [Axis.parse(text, type(subject.base)) for text in how.over or subject.axes]
     subject.check()
-    job = Search(subject, axes, objective or subject.objectives, storage, seed)
-    check_apart([output, storage], [content, style, preset])
+    job = Search(subject, axes, how.objective or subject.objectives, storage, how.seed)
+    check_apart([output, storage], [how.content, how.style, how.preset])
     goes_on = storage.exists()
     if goes_on:
         job.open()
     check_writable(output, force=force or goes_on)
     job.open()
     job.forget_unfinished()
+    return job
+
+
+def _tried(job: Search, name: str, how: SearchOptions) -> bool:
+    """Run the trials, showing how it goes; whether the user has stopped them."""
+    from impasto.cli.interrupt import stop_between_steps
+    from impasto.cli.progress import progress_line
+    from impasto.device import cores
+    from impasto.search.study import run_in_processes
+
     with stop_between_steps("this trial") as interrupt, progress_line() as progress:
-        task = progress.add_task(output.stem, total=trials, note="")
-        if workers > 1:
-            with closing(run_in_processes(job, trials, minutes, workers, max(1, cores() // workers))) as running:
+        task = progress.add_task(name, total=how.trials, note="")
+        if how.workers > 1:
+            threads = max(1, cores() // how.workers)
+            with closing(run_in_processes(job, how.trials, how.minutes, how.workers, threads)) as running:
                 for done in running:
                     progress.update(task, completed=done)
                     if interrupt.requested:
                         break
         else:
-            for tried in job.run(trials, time.monotonic() + 60 * minutes):
+            for tried in job.run(how.trials, time.monotonic() + 60 * how.minutes):
                 values = "  ".join(f"{name} {tried.values[name]:.3f}" for name in job.objectives if tried.values)
                 progress.update(task, completed=tried.done, note=values or "given up")
                 if interrupt.requested:
                     break
-    chosen = job.chosen()
-    write_settings(output, job.settings_of(chosen.settings))
-    _tell(job)
+    return interrupt.requested
+
+
+def _tell_importances(job: Search, output: Path) -> None:
+    from impasto.media.files import replacing
+    from impasto.metrics.plots import bars
+
     importances = job.importances()
     if importances:
         with replacing(output.with_suffix(".importance.svg")) as temporary:
             temporary.write_text(bars(importances, "importance"), encoding="utf-8")
         print("importance: " + "  ".join(f"{name} {share:.2f}" for name, share in importances.items()))
-    print(output)
-    if interrupt.requested:
-        print("Stopped; this is the best so far, and the same command goes on.", file=sys.stderr)
-        sys.exit(130)
 
 
 def _painting(content: Path | None, style: Path | None, preset: str, size: int) -> Painting:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from impasto.encoders.encoder import Architecture
 
 _PICTURES = 150
+_MASKS = 40
 _MARGIN = 1.2
 
 
 def bytes_per_pixel(architecture: Architecture, layers: set[str], regions: int = 0) -> float:
     """Bytes that each pixel of the picture takes while its loss is differentiated, in float32.
 
-    Each of `regions`, where there are any, keeps a weighted copy of what its style is judged by.
+    Each of `regions`, where there are any, has masks at every size.
 
     Each convolution keeps its output until the gradient has passed, each pooling eight bytes for every value; on the
     way back three gradients of the widest layer are alive at once. The pictures themselves, their averages and the
@@ -24,9 +25,9 @@ def bytes_per_pixel(architecture: Architecture, layers: set[str], regions: int =
     for name in names[: deepest + 1]:
         if name.startswith("conv"):
             channels = architecture.convolutions[name[4:]]
-            kept += 4 * area * channels * (1 + regions * (f"relu{name[4:]}" in layers))
+            kept += 4 * area * channels
             widest = max(widest, 4 * area * channels)
         elif name.startswith("pool"):
             area /= 4
             kept += 8 * area * channels
-    return _MARGIN * (_PICTURES + kept + 3 * widest)
+    return _MARGIN * (_PICTURES + _MASKS * regions + kept + 3 * widest)

@@ -313,11 +313,12 @@ class _StyleTransfer:
             if style.weight:
                 targets["style"] = self._style_targets(style, scale, targets.get("style"))
             prepared = {term.name: term.prepare(targets[term.name]) for term in terms}
-        moved = [masks and masks.changed(lambda mask, by=by: shift(mask, *by)) for by in PHASES]
+        phases = PHASES if recipe.jitter else PHASES[:1]
+        moved = [masks and masks.changed(lambda mask, by=by: shift(mask, *by)) for by in phases]
 
         def objective(image: Tensor, *, step: int, exact: bool) -> tuple[Tensor, dict[str, float]]:
-            phase = step % len(PHASES) if recipe.jitter else 0
-            shifted = shift(image, *PHASES[phase]) if recipe.jitter else image
+            phase = step % len(phases)
+            shifted = shift(image, *phases[phase]) if recipe.jitter else image
             return total(terms, describe(terms, self._see(shifted, terms, exact=exact), moved[phase]), prepared)
 
         return objective

@@ -102,7 +102,7 @@ class SavedStyle:
                 "save it with --engine optimize, or paint with --engine instant."
             )
         with tempfile.NamedTemporaryFile(suffix=".webp") as file:
-            file.write(self.state[key].numpy().tobytes())
+            file.write(self.state[key].byte().numpy().tobytes())
             file.flush()
             return read(file.name)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -17,7 +18,7 @@ from impasto.models.critic import Critic, FeatureCritic, PatchCritic
 from impasto.models.instant import STYLE_LAYERS
 from impasto.models.painter import Painter
 from impasto.models.translator import Translator
-from impasto.shelf.card import load_model, write_model
+from impasto.shelf.card import Card, load_model, write_model
 from impasto.training.adversarial import CONTRAST_LAYERS, Contrast, Cycle, Duel, Pool
 from impasto.training.loop import Progress, launch
 from impasto.training.manner import Generator, described, manner_distance, paint, pooled
@@ -90,15 +91,19 @@ def train_collection(
         crops_of(photo_split.test, _TEST),
         described(encoder, crops_of(painting_split.test, _DESCRIBED)),
     )
-    kind: ModelKind = "translator" if isinstance(network, Translator) else "painter"
     record = {
         **training_record(progress, settings, start),
         "photos": [path.name for path in photos],
         "collection": [path.name for path in collection],
         "test": {name: round(value, 4) for name, value in duel.validate(network).items()},
     }
+    write_model(output, _card(network, collection, output, record), progress.network())
+
+
+def _card(network: Generator, collection: Sequence[Path], output: Path, record: dict[str, Any]) -> Card:
+    kind: ModelKind = "translator" if isinstance(network, Translator) else "painter"
     description = f"Photos in the manner of {collection[0].stem.replace('_', ' ')}, in one pass."
-    write_model(output, model_card(kind, description, network.architecture, record, [output.stem]), progress.network())
+    return model_card(kind, description, network.architecture, record, [output.stem])
 
 
 def _splits(photos: Sequence[Path], collection: Sequence[Path], settings: CollectionTraining) -> tuple[Split, Split]:
