@@ -11,11 +11,12 @@ import torch
 from PIL import Image
 
 import impasto
-from impasto.brief import chosen_engine, of_painting
+from impasto.brief import of_painting
 from impasto.errors import PictureError, SettingsError, TooLargeError, UnknownName
 from impasto.media.image import Picture, read
 from impasto.recipes.painting import open_brief
 from impasto.recipes.painting import painted as finished
+from impasto.shelf.engines import chosen_engine
 
 from door import run
 
@@ -193,7 +194,7 @@ def test_memory_that_ends_on_the_way_is_one_sentence(
         return torch.empty(1 << 60)
 
     for name, how in (("impasto.recipes.feedforward.FeedForward.draw", ["--engine", "instant"]),
-                      ("impasto.recipes.optimize._StyleTransfer._see", [])):  # fmt: skip
+                      ("impasto.recipes.style_transfer.StyleTransfer._see", [])):  # fmt: skip
         with monkeypatch.context() as patched:
             patched.setattr(name, ends)
             assert run("paint", photo, style, *how, "-o", tmp_path / "out.png") == 2

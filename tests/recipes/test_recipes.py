@@ -15,9 +15,10 @@ from impasto.errors import PictureError, RecordError, SettingsError, TooLargeErr
 from impasto.media.image import Picture, read
 from impasto.provenance import Record
 from impasto.recipes.checkpoint import load_checkpoint, save_checkpoint
-from impasto.recipes.optimize import CONTENT_LOSSES, STYLE_LOSSES, Optimization, OptimizedPainting
+from impasto.recipes.optimize import Optimization, OptimizedPainting
 from impasto.recipes.painting import open_brief, painted
 from impasto.recipes.pictures import Pictures
+from impasto.recipes.style_transfer import CONTENT_LOSSES, STYLE_LOSSES
 from impasto.settings import PRESETS, Recipe, preset, read_preset
 
 from fakes import picture, tiny_encoder

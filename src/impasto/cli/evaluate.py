@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import random
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 from cyclopts import Parameter
 
 from impasto.cli.options import RecipeOptions, explicit
+from impasto.cli.report import write_report
 from impasto.cli.sets import as_sets
 from impasto.errors import SettingsError
 
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     from impasto.brief import Brief
     from impasto.cli.robustness import Moved, Pairs
     from impasto.encoders.encoder import Encoder
-    from impasto.metrics.cost import Cost
-    from impasto.metrics.sets import Copy
     from impasto.metrics.table import Result
 
     BriefOf: TypeAlias = Callable[[str, Sequence[str]], Brief]
@@ -104,7 +103,7 @@ def evaluate(
     sets, copies = as_sets(measured, of_collection, extractors) if of_collection else ({}, [])
     movements = _movements(engine or [], pairs, report / "disturbed", encoder, how, brief_of) if adversarial else []
     costs = {_label(name): cost_of(pairs[0][0], brief_of(name, [str(pairs[0][1])]).to_json()) for name in engine or []}
-    _write(report, measured, sets, copies, movements, costs)
+    write_report(report, measured, sets, copies, movements, costs)
     if any(row.problem for row in measured):
         sys.exit(1)
 
@@ -126,33 +125,6 @@ def _asked(what: PairOptions, collection: Sequence[Path], engines: Sequence[str]
             raise SettingsError(f"Expected NAME=FOLDER for --results, as in others=their/; got {given}.")
         rows += find_results(name, Path(folder), what.pattern, pairs)
     return pairs, rows
-
-
-def _write(
-    report: Path,
-    measured: Sequence[Result],
-    sets: Mapping[str, Mapping[str, float]],
-    copies: Sequence[Copy],
-    movements: Sequence[Moved],
-    costs: Mapping[str, Cost],
-) -> None:
-    """Tables and page; the most important of it is said."""
-    from impasto.encoders import weights_path
-    from impasto.metrics.specification import specification
-    from impasto.metrics.table import summarise, write_tables
-    from impasto.weights.files import sha256
-
-    compact = weights_path("compact")
-    spec = {
-        **specification(compact.name, sha256(compact)),
-        "movements": [asdict(one) for one in movements],
-        "costs": {name: asdict(cost) for name, cost in costs.items()},
-    }
-    lines = summarise(measured, sets)
-    write_tables(report, measured, lines, spec)
-    _write_page(report, measured, lines, spec, copies, movements, costs)
-    _tell(measured, lines)
-    print(report / "index.html")
 
 
 def _pairs(
@@ -255,25 +227,3 @@ def _movements(
         changed = disturb(pairs, folder / label, aim_at(engine, partial(brief_of, engine), encoder))
         movements += moved(label, changed, partial(painted, engine, folder=folder / "painted"), encoder)
     return movements
-
-
-def _write_page(report: Path, *content: Any) -> None:
-    from impasto.cli.progress import progress_line
-    from impasto.metrics.page import write_page
-
-    with progress_line() as progress:
-        task = progress.add_task("page", total=1.0, note="")
-        for share in write_page(report, *content):
-            progress.update(task, completed=share)
-
-
-def _tell(rows: Sequence[Result], lines: Sequence[Any]) -> None:
-    for row in rows:
-        if row.problem:
-            print(f"{row.method}: {row.problem}", file=sys.stderr)
-    names = ("style", "content", "ssim", "color")
-    print(f"{'method':20}" + "".join(f"{name:>10}" for name in names))
-    for line in lines:
-        figures = "".join(f"{line.means[name][0]:10.3f}" if name in line.means else " " * 10 for name in names)
-        sets = "".join(f"  {name} {value:.4f}" for name, value in line.sets.items())
-        print(f"{line.method:20}{figures}{sets}")

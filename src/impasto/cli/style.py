@@ -38,15 +38,15 @@ def save(
         paintings: Paintings, styles saved before, or a trained painter.
         force: Replace a file that exists.
     """
-    from impasto.brief import BRIEF_SUFFIX
     from impasto.errors import SettingsError
     from impasto.media.files import check_apart, check_writable
     from impasto.recipes.asked import Asked, parse_blend
     from impasto.recipes.pictures import Pictures
     from impasto.recipes.styles import save_style
+    from impasto.shelf.engines import STYLE_SUFFIX
 
-    if output.suffix != BRIEF_SUFFIX:
-        raise SettingsError(f"Expected a name that ends in {BRIEF_SUFFIX} for the style; got {output}.")
+    if output.suffix != STYLE_SUFFIX:
+        raise SettingsError(f"Expected a name that ends in {STYLE_SUFFIX} for the style; got {output}.")
     check_writable(output, force=force)
     check_apart([output], [*paintings, *where.paths()])
     brief = Asked(

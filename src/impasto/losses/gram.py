@@ -77,10 +77,13 @@ class Gram:
     mean_weight: float = 0.0
 
     def describe(self, features: Tensor, mask: Tensor | None = None) -> Statistics:
-        if mask is None and not self.mean_weight:
-            return {"moment": second_moment(features)}
-        mean, moment = moments_of(features, mask)
-        return {"moment": moment, "mean": mean} if self.mean_weight else {"moment": moment}
+        if mask is not None:
+            mean, moment = moments_of(features, mask)
+            return {"moment": moment, "mean": mean} if self.mean_weight else {"moment": moment}
+        statistics = {"moment": second_moment(features)}
+        if self.mean_weight:
+            statistics["mean"] = features.mean((2, 3))
+        return statistics
 
     def prepare(self, statistics: Statistics) -> Statistics:
         return statistics

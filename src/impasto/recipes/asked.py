@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from impasto.brief import BRIEF_SUFFIX, Brief, Region, chosen_engine
+from impasto.brief import Brief, Region
 from impasto.controls.color import COLORS
 from impasto.errors import SettingsError, UnknownName
 from impasto.recipes.pictures import Pictures
 from impasto.recipes.styles import SavedStyle
 from impasto.settings import read_settings
+from impasto.shelf.engines import STYLE_SUFFIX, chosen_engine
 
 REST = "rest"
 _OPTIONS = ("blend", "strength", "color", "style_scale", "part")
@@ -123,7 +124,7 @@ class Asked:
         """The brief of a saved style, if that is what is to be painted in."""
         if (
             len(self.styles) != 1
-            or not self.styles[0].endswith(BRIEF_SUFFIX)
+            or not self.styles[0].endswith(STYLE_SUFFIX)
             or self.regions
             or self.maps != (None, None)
         ):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from impasto.brief import BRIEF_SUFFIX, SELECTORS, Brief, Region, of_map
+from impasto.brief import SELECTORS, Brief, Region, of_map
 from impasto.encoders import load_encoder, weights_path
 from impasto.errors import PictureError, SettingsError, WeightsError
 from impasto.losses.terms import Targets
@@ -17,6 +17,7 @@ from impasto.media.image import Picture, read
 from impasto.media.writing import write
 from impasto.models.instant import STYLE_LAYERS
 from impasto.recipes.pictures import Pictures
+from impasto.shelf.engines import STYLE_SUFFIX
 from impasto.weights.files import read_weights, sha256
 
 _ENCODER, _BRIEF = "impasto-encoder", "impasto-brief"
@@ -45,7 +46,7 @@ def check_not_flat(pixels: Tensor, name: object) -> None:
 def is_saved(style: str, pictures: Pictures) -> bool:
     """Whether a style is a file that `impasto style save` has written, or a part of one."""
     place = pictures.place(_file(style))
-    return not isinstance(place, Picture) and Path(place).suffix == BRIEF_SUFFIX
+    return not isinstance(place, Picture) and Path(place).suffix == STYLE_SUFFIX
 
 
 @dataclass(frozen=True)
@@ -196,7 +197,7 @@ def _check_for_any_photo(brief: Brief) -> None:
 def _file(style: str) -> str:
     """The file that a style, or a part of one, lies in."""
     part = of_map(style)
-    return part[0] if part and part[0].endswith(BRIEF_SUFFIX) else style
+    return part[0] if part and part[0].endswith(STYLE_SUFFIX) else style
 
 
 def _part(style: str) -> tuple[int, int]:

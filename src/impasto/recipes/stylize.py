@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from impasto.brief import chosen_engine, of_painting
+from impasto.brief import of_painting
 from impasto.media.image import Picture
 from impasto.recipes.painting import open_brief, painted
 from impasto.settings import preset as preset_named
+from impasto.shelf.engines import chosen_engine
 
 
 def stylize(

@@ -87,10 +87,8 @@ def train_collection(
 
     network.load_state_dict(progress.network())
     network.eval()
-    duel.validation = (
-        crops_of(photo_split.test, _TEST),
-        described(encoder, crops_of(painting_split.test, _DESCRIBED)),
-    )
+    theirs = described(encoder, crops_of(painting_split.test, _DESCRIBED))
+    duel.validation = crops_of(photo_split.test, _TEST), theirs
     record = {
         **training_record(progress, settings, start),
         "photos": [path.name for path in photos],

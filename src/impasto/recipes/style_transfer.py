@@ -1,0 +1,190 @@
+"""What a painting by optimisation is judged by: style in each region, content, smoothness; and where it starts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TypeAlias
+
+import torch
+from torch import Tensor
+
+from impasto.controls.color import recolored
+from impasto.device import autocast, choose_device, in_bfloat16
+from impasto.encoders.encoder import Encoder
+from impasto.engine.describe import described
+from impasto.engine.optimize import Objective, enlarge
+from impasto.engine.scales import SMALLEST_SIDE, Scale
+from impasto.engine.start import first_image
+from impasto.losses.content import Content
+from impasto.losses.cosine import Cosine
+from impasto.losses.gram import Gram
+from impasto.losses.moments import Moments
+from impasto.losses.sliced import SlicedWasserstein
+from impasto.losses.smoothness import TotalVariation
+from impasto.losses.terms import Loss, Targets, Term, describe, joined, mix, part_of, total
+from impasto.losses.wasserstein import Wasserstein
+from impasto.masks import Masks
+from impasto.media.geometry import resample, shift
+from impasto.media.image import Picture
+from impasto.models.grain import varied
+from impasto.recipes.feedforward import FeedForward
+from impasto.recipes.regions import Layout
+from impasto.settings import ContentLoss, Look, Recipe, StyleLoss
+
+Paintings: TypeAlias = Sequence[Sequence[tuple[Picture, Tensor | None]]]
+
+PHASES = ((0, 0), (1, 1), (0, 1), (1, 0))
+
+STYLE_LOSSES: dict[StyleLoss, Loss] = {
+    "wasserstein": Wasserstein(root=True),
+    "gram": Gram("gatys"),
+    "gram-size": Gram("size", mean_weight=1.0),
+    "moments": Moments("relative"),
+    "sliced": SlicedWasserstein(),
+}
+CONTENT_LOSSES: dict[ContentLoss, Loss] = {
+    "instance": Content("instance"),
+    "mean": Content("mean"),
+    "gatys": Content("gatys"),
+    "cosine": Cosine(),
+}
+
+
+class StyleTransfer:
+    """A painting's pictures at each size, on the device, and what they are judged by there."""
+
+    def __init__(self, photo: Picture, layout: Layout, paintings: Paintings, recipe: Recipe, encoder: Encoder) -> None:
+        self.recipe, self.layout, self.encoder = recipe, layout, encoder
+        self.device = choose_device(self.recipe.device)
+        self.bfloat16 = in_bfloat16(self.device, self.recipe.precision)
+        self.content = photo.pixels.to(self.device)
+        self.masks = self.layout.masks and self.layout.masks.changed(lambda mask: mask.to(self.device))
+        self.styles = [
+            [(self._recolored(picture, photo, number).to(self.device), mask) for picture, mask in pictures]
+            for number, pictures in enumerate(paintings)
+        ]
+
+    def _recolored(self, style: Picture, photo: Picture, number: int) -> Tensor:
+        color, masks = self.layout.regions[number].color or "style", self.layout.masks
+        inside = None if masks is None else masks.inside[:, number : number + 1]
+        return recolored(style.pixels, color if color != "content" else "match", photo.pixels, inside)
+
+    def masks_at(self, scale: Scale) -> Masks | None:
+        """The masks of the regions at `scale`."""
+        return self.masks and self.masks.at(scale.height, scale.width)
+
+    def place(self, scale: Scale, coarser: Tensor | None) -> Tensor:
+        """The picture to start from at `scale`."""
+        content, strengths = self.content_at(scale), self.layout.strengths
+        if coarser is None:
+            first = self._first_image(content, scale)
+            masks = self.masks_at(scale)
+            return content.lerp(first, masks.spread(strengths) if masks else strengths[0])
+        details = [1 - strength * (1 - self.recipe.detail) for strength in strengths]
+        coarse_content = resample(self.content, (coarser.shape[-2], coarser.shape[-1]))
+        masks = self.masks and self.masks.at(*coarser.shape[2:])
+        return enlarge(coarser, content, coarse_content, masks.spread(details) if masks else details[0])
+
+    def _first_image(self, content: Tensor, scale: Scale) -> Tensor:
+        if self.recipe.start == "instant":
+            return self._instant_image(content, scale)
+        start, seed = self.recipe.start, self.recipe.seed
+        varied_content, masks = varied(content, seed), self.masks_at(scale)
+        images = [first_image(start, varied_content, styles[0][0], seed) for styles in self.styles]
+        if masks is None or start != "color":
+            return images[0]
+        parts = [masks.shares[:, n : n + 1] * image for n, image in enumerate(images)]
+        return torch.stack(parts).sum(0)
+
+    def _instant_image(self, content: Tensor, scale: Scale) -> Tensor:
+        instant = FeedForward.open("instant", Look(device=self.recipe.device, precision=self.recipe.precision))
+        descriptions = [
+            mix([instant.describe(sized, mask) for sized, mask in self._sized_styles(number, scale)], region.shares)
+            for number, region in enumerate(self.layout.regions)
+        ]
+        style, masks = instant.style_of(descriptions), self.masks_at(scale)
+        return instant.draw(content, style, masks, seed=self.recipe.seed).to(self.device)
+
+    def objective(self, scale: Scale) -> Objective:
+        """The weighted losses at `scale`, their targets computed once."""
+        recipe, masks = self.recipe, self.masks_at(scale)
+        style, others = self._style_term(masks), self._other_terms()
+        terms = [style, *others] if style.weight else others
+        with torch.no_grad():
+            weaker = bool(style.weight) and min(self.layout.strengths) < 1
+            of_photo = [style, *others] if weaker else others
+            targets = describe(of_photo, self._see(self.content_at(scale), of_photo, exact=True), masks)
+            if style.weight:
+                targets["style"] = self._style_targets(style, scale, targets.get("style"))
+            prepared = {term.name: term.prepare(targets[term.name]) for term in terms}
+        phases = PHASES if recipe.jitter else PHASES[:1]
+        moved = [masks and masks.changed(lambda mask, by=by: shift(mask, *by)) for by in phases]
+
+        def objective(image: Tensor, *, step: int, exact: bool) -> tuple[Tensor, dict[str, float]]:
+            phase = step % len(phases)
+            shifted = shift(image, *phases[phase]) if recipe.jitter else image
+            return total(terms, describe(terms, self._see(shifted, terms, exact=exact), moved[phase]), prepared)
+
+        return objective
+
+    def _style_term(self, masks: Masks | None) -> Term:
+        """Style, of which each region counts by the root of what it covers of the picture.
+
+        By the area itself, small regions come less near to their styles (`benchmarks/regions.py`, a region of 7 %: 2.6
+        times the distance of the whole, by the root 2.2), and large ones hardly nearer.
+        """
+        recipe = self.recipe
+        areas = tuple(area**0.5 for area in masks.areas) if masks else ()
+        return Term("style", STYLE_LOSSES[recipe.style_loss], recipe.style_layers, recipe.style_weight, areas)
+
+    def _style_targets(self, term: Term, scale: Scale, of_photo: Targets | None) -> Targets:
+        """What each region is to reach: its styles blended, and with the photo's own where it is weaker."""
+        rows = []
+        for number, strength in enumerate(self.layout.strengths):
+            row = self._style_description(term, scale, number)
+            if strength < 1:
+                assert of_photo is not None
+                row = mix([part_of(of_photo, number), row], [1 - strength, strength])
+            rows.append(row)
+        return joined(rows)
+
+    def _other_terms(self) -> list[Term]:
+        recipe = self.recipe
+        content = Term("content", CONTENT_LOSSES[recipe.content_loss], recipe.content_layers, recipe.content_weight)
+        smoothness = Term("smoothness", TotalVariation(recipe.smoothness), {"image": 1.0}, recipe.smoothness_weight)
+        return [term for term in (content, smoothness) if term.weight]
+
+    def content_at(self, scale: Scale) -> Tensor:
+        """The photo at `scale`."""
+        return resample(self.content, (scale.height, scale.width)).clamp(0, 1)
+
+    def _style_description(self, term: Term, scale: Scale, number: int) -> Targets:
+        """The statistics of a region's styles, blended."""
+
+        def see(part: Tensor) -> Iterator[tuple[str, Tensor]]:
+            return self._see(part, [term], exact=True)
+
+        descriptions = [
+            described(sized, self.encoder, term.loss.describe, see, mask)
+            for sized, mask in self._sized_styles(number, scale)
+        ]
+        return mix(descriptions, self.layout.regions[number].shares)
+
+    def _sized_styles(self, number: int, scale: Scale) -> Iterator[tuple[Tensor, Tensor | None]]:
+        """A region's paintings and the masks of their parts, for this size."""
+        long_side = max(scale.height, scale.width) * (self.layout.regions[number].style_scale or 1.0)
+        for picture, mask in self.styles[number]:
+            height, width = picture.shape[-2:]
+            factor = max(long_side / max(height, width), SMALLEST_SIDE / min(height, width))
+            yield resample(picture, (round(height * factor), round(width * factor))).clamp(0, 1), mask
+
+    def _see(self, image: Tensor, terms: Sequence[Term], *, exact: bool) -> Iterator[tuple[str, Tensor]]:
+        """(layer, features) in float32 for every layer that `terms` look at."""
+        layers = {layer for term in terms for layer in term.layers}
+        walk = self.encoder.walk(image.contiguous(memory_format=torch.channels_last), layers)
+        while True:
+            with autocast(self.device, bfloat16=self.bfloat16 and not exact):
+                seen = next(walk, None)
+            if seen is None:
+                return
+            yield seen[0], seen[1].float()
