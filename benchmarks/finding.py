@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 from impasto.search.axis import Axis
-from impasto.search.painting import Painting
+from impasto.search.painting import PaintingSubject
 from impasto.search.study import Search
 from impasto.settings import preset
 
@@ -25,7 +25,7 @@ def main(contents: Path, styles: Path, count: int) -> None:
     pairs = list(zip(sorted(contents.iterdir()), sorted(styles.iterdir())))[:count]
     print("| pair | draft: style, content | found: style, content | seconds |\n|---|---|---|---|")
     for content, style in pairs:
-        subject = Painting(content, style, preset("draft"))
+        subject = PaintingSubject(content, style, preset("draft"))
         axes = [Axis.parse(text, type(subject.base)) for text in subject.axes]
         with tempfile.TemporaryDirectory() as folder:
             search, began = Search(subject, axes, subject.objectives, Path(folder) / "s.sqlite"), time.perf_counter()

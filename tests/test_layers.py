@@ -57,3 +57,25 @@ def test_only_device_names_devices() -> None:
 def test_importing_the_package_and_the_door_leaves_torch_alone() -> None:
     code = "import sys, impasto, impasto.cli; assert 'torch' not in sys.modules, 'torch'"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_functions_fit_a_screen_and_doors_two_hundred_and_fifty_lines() -> None:
+    long = []
+    for path in PACKAGE.rglob("*.py"):
+        text = path.read_text()
+        if path.parent.name == "cli" and len(text.splitlines()) > 250:
+            long.append(path.name)
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.FunctionDef) and (node.end_lineno or 0) - node.lineno >= 60:
+                long.append(f"{path.name}: {node.name}")
+    assert long == []
+
+
+def test_one_word_for_one_idea() -> None:
+    """No two classes of one name, but for what every command or network has of its own."""
+    named: dict[str, list[str]] = {}
+    for path in PACKAGE.rglob("*.py"):
+        for node in ast.parse(path.read_text()).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                named.setdefault(node.name, []).append(str(path.relative_to(PACKAGE)))
+    assert {name: paths for name, paths in named.items() if len(paths) > 1} == {}

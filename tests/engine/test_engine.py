@@ -10,7 +10,7 @@ from torch import Tensor
 
 from impasto.encoders.compact import load_compact
 from impasto.engine.describe import described
-from impasto.engine.optimize import Objective, State, Step, enlarge, optimize
+from impasto.engine.optimize import Objective, State, Update, enlarge, optimize
 from impasto.engine.optimizer_settings import OptimizerSettings
 from impasto.engine.optimizers import Adam
 from impasto.engine.scales import Scale, plan_scales
@@ -45,7 +45,7 @@ class Bowl:
         return torch.full((1, 3, *size), 0.5) if coarser is None else resample(coarser, size)
 
 
-def run(settings: OptimizerSettings, resume: State | None = None, stop: int = 10**6) -> list[Step]:
+def run(settings: OptimizerSettings, resume: State | None = None, stop: int = 10**6) -> list[Update]:
     steps = []
     for step in optimize(plan_scales(48, 64, (30, 20, 10)), Bowl(), settings, resume):
         steps.append(step)
@@ -100,7 +100,7 @@ def test_resuming_is_bit_exact(optimizer: str, stop: int) -> None:
     settings = OptimizerSettings(optimizer=optimizer, learning_rate=0.03, patience=50)  # type: ignore[arg-type]
     scales = plan_scales(96, 128, (30,)) + plan_scales(192, 256, (10, 10))[1:]
 
-    def go(resume: State | None, count: int) -> list[Step]:
+    def go(resume: State | None, count: int) -> list[Update]:
         steps = []
         for step in optimize(scales, Bowl(), settings, resume):
             steps.append(step)

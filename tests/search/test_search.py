@@ -14,7 +14,7 @@ from pydantic import BaseModel
 
 from impasto.errors import RecordError, SettingsError, UnknownName
 from impasto.search.axis import Axis
-from impasto.search.painting import Painting
+from impasto.search.painting import PaintingSubject
 from impasto.search.study import Search
 from impasto.settings import Recipe, read_settings
 from impasto.shelf.card import read_card
@@ -41,7 +41,7 @@ def search(folder: Path, save: Any, *objectives: str, **changes: Any) -> Search:
     content, style = save("c.png", 64, 80, 1), save("s.png", 70, 60, 2)
     axes = [Axis.parse("content_weight=0.01:5", Recipe), Axis.parse("color=style,content", Recipe)]
     base = QUICK.model_copy(update=changes)
-    return Search(Painting(content, style, base), axes, objectives or ("style", "content"), folder / "s.sqlite")
+    return Search(PaintingSubject(content, style, base), axes, objectives or ("style", "content"), folder / "s.sqlite")
 
 
 def test_what_is_chosen_is_nowhere_worse_than_the_base(tmp_path: Path, save: Any) -> None:

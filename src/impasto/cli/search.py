@@ -15,9 +15,9 @@ from cyclopts import CycloptsError, Parameter
 from impasto.errors import SettingsError
 
 if TYPE_CHECKING:
-    from impasto.search.painting import Painting
+    from impasto.search.painting import PaintingSubject
     from impasto.search.study import Search, Subject
-    from impasto.search.training import Trained
+    from impasto.search.training import TrainingSubject
 
 _TRIAL = "trial.impasto"
 
@@ -149,19 +149,19 @@ def _tell_importances(job: Search, output: Path) -> None:
         print("importance: " + "  ".join(f"{name} {share:.2f}" for name, share in importances.items()))
 
 
-def _painting(content: Path | None, style: Path | None, preset: str, size: int) -> Painting:
-    from impasto.search.painting import Painting
+def _painting(content: Path | None, style: Path | None, preset: str, size: int) -> PaintingSubject:
+    from impasto.search.painting import PaintingSubject
     from impasto.settings import read_settings
 
     if content is None or style is None:
         raise SettingsError("Expected a photo and a style; give --content and --style.")
-    return Painting(content, style, read_settings(preset, size=size))
+    return PaintingSubject(content, style, read_settings(preset, size=size))
 
 
-def _training(tokens: Sequence[str]) -> Trained:
+def _training(tokens: Sequence[str]) -> TrainingSubject:
     """The training that is written in a command line."""
     from impasto.cli.train import train, training_job
-    from impasto.search.training import Trained
+    from impasto.search.training import TrainingSubject
     from impasto.training.job import SETTINGS
 
     kind = tokens[1] if len(tokens) > 1 else ""
@@ -174,7 +174,7 @@ def _training(tokens: Sequence[str]) -> Trained:
     given: dict[str, Any] = bound.arguments
     paintings = given["style"] if kind == "painter" else given["paintings"]
     options = (given.get(name) for name in ("start", "preset", "settings"))
-    return Trained(training_job(kind, given.get("photos") or [], paintings, *options))  # type: ignore[arg-type]
+    return TrainingSubject(training_job(kind, given.get("photos") or [], paintings, *options))  # type: ignore[arg-type]
 
 
 def _tell(job: Search) -> None:

@@ -59,7 +59,7 @@ class State:
 
 
 @dataclass(frozen=True)
-class Step:
+class Update:
     """One update: counts from 1, the weighted losses before it, the share of all work done, the picture after it."""
 
     scale: int
@@ -75,7 +75,7 @@ class Step:
 
 def optimize(
     scales: Sequence[Scale], problem: Problem, settings: OptimizerSettings, resume: State | None = None
-) -> Iterator[Step]:
+) -> Iterator[Update]:
     """Paint through `scales`, yielding after every update; breaking off the loop stops the work.
 
     Where `resume` is a painting that was done, it is yielded as it is.
@@ -97,13 +97,13 @@ def optimize(
                 exact = taken + walk.step >= (1 - _FULL_PRECISION_SHARE) * count
                 total, losses = walk.advance(objective, exact, walk.step / scale.steps)
                 done = (before + scale.cost * walk.step / scale.steps) / cost
-                yield Step(
+                yield Update(
                     index + 1, len(scales), walk.step, scale.steps, losses, total, done, walk.picture(), walk.state
                 )
         before += scale.cost
         taken += scale.steps
     if resume is not None and (walk.scale, walk.step) == (resume.scale, resume.step):
-        yield Step(
+        yield Update(
             len(scales), len(scales), walk.step, scales[-1].steps, {}, walk.best, 1.0, walk.picture(), walk.state
         )
 

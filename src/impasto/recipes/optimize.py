@@ -220,7 +220,7 @@ class _Finisher:
     """Makes the picture of an update, when it is asked for: colours chosen, the photo around it, alpha put back."""
 
     painting: OptimizedPainting
-    update: engine.Step
+    update: engine.Update
 
     def __call__(self) -> Picture:
         painting = self.painting
@@ -228,6 +228,6 @@ class _Finisher:
         return painting._finished(painting.layout.composed(painted, photo), self.update.done)
 
 
-def _told(update: engine.Step) -> str:
+def _told(update: engine.Update) -> str:
     losses = "  ".join(f"{name} {value:.4f}" for name, value in update.losses.items())
     return f"size {update.scale}/{update.scales}  step {update.step}/{update.steps}  {losses}"

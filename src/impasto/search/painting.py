@@ -21,7 +21,7 @@ from impasto.weights.files import sha256
 
 
 @dataclass(frozen=True)
-class Painting:
+class PaintingSubject:
     """A photo in the manner of a style, by `base` and what is tried instead."""
 
     content: Path

@@ -17,7 +17,7 @@ from impasto.weights.files import sha256
 
 
 @dataclass(frozen=True)
-class Trained:
+class TrainingSubject:
     """A training, by its settings and by what is tried instead; each trial is trained from the same start."""
 
     training_job: TrainingJob

@@ -20,15 +20,18 @@ from impasto.encoders.vgg import VGG19
 from door import run
 
 ROOT = Path(__file__).parent.parent
-README = (ROOT / "README.md").read_text()
+MADE = ROOT / "docs" / "reference.md"
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]
+DOCUMENTS = {path.name: path.read_text() for path in PAGES}
 
 
 def blocks(language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+    texts = [text for name, text in DOCUMENTS.items() if name != MADE.name]
+    return [block for text in texts for block in re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)]
 
 
 def commands() -> list[str]:
-    lines = [line.split("#")[0].strip() for block in blocks("sh") for line in block.splitlines()]
+    lines = [re.split(r"\s#\s", line)[0].strip() for block in blocks("sh") for line in block.splitlines()]
     return [line.removeprefix(".venv/bin/") for line in lines if "impasto" in line]
 
 
@@ -77,6 +80,17 @@ def random_vgg19(path: Path) -> None:
     torch.save(state, path)
 
 
+def write_masks(folder: Path) -> None:
+    for name, left, right in (("sky.png", 0, 64), ("grey.png", 20, 128)):
+        mask = Image.new("L", (128, 96), 40)
+        mask.paste(255, (left, 0, right, 96))
+        mask.save(folder / name)
+    for name in ("map.png", "style_map.png"):
+        drawn = Image.new("RGB", (128, 96), (0, 0, 255))
+        drawn.paste((255, 0, 0), (0, 0, 64, 96))
+        drawn.save(folder / name)
+
+
 @pytest.mark.timeout(900)
 def test_commands_do_what_they_say(save: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
@@ -87,6 +101,7 @@ def test_commands_do_what_they_say(save: Any, tmp_path: Path, monkeypatch: pytes
         (tmp_path / folder).mkdir()
         for number in range(count):
             save(f"{folder}/{folder}{number:02}.jpg", 72, 80, 100 * len(folder) + number)
+    write_masks(tmp_path)
     for name in ("pointillist_divisionist", "ukiyoe_shinhanga"):
         (tmp_path / f"{name}.txt").write_text("\n".join(f"paintings/paintings{n:02}.jpg" for n in range(24)))
     random_vgg19(tmp_path / "vgg19-dcbb9e9d.pth")
@@ -101,24 +116,40 @@ def test_commands_do_what_they_say(save: Any, tmp_path: Path, monkeypatch: pytes
         assert written is None or written.exists() != ("--estimate" in arguments), command
 
 
-def test_the_three_lines_of_python(save: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_blocks_of_python_run(save: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     save("photo.jpg", 96, 128, 0)
-    save("starry.jpg", 96, 96, 4)
+    for number, name in enumerate(("starry.jpg", "a.jpg", "b.jpg")):
+        save(name, 96, 96, 4 + number)
+    write_masks(tmp_path)
     monkeypatch.chdir(tmp_path)
-    (block,) = blocks("python")
-    exec(block.replace("size=1024", "size=64").replace("balanced", "draft"), {})
-    with Image.open(tmp_path / "out.png") as painted:
-        assert painted.size == (64, 48)
+    for block in blocks("python"):
+        exec(block.replace("size=1024", "size=64").replace("balanced", "draft"), {})
+        with Image.open(tmp_path / "out.png") as painted:
+            assert painted.size[0] * 3 == painted.size[1] * 4
+        (tmp_path / "out.png").unlink()
 
 
 def test_links_and_the_tree_exist() -> None:
-    for link in re.findall(r'src="([^"]+)"', README):
-        assert (ROOT / link).is_file(), link
-    (tree,) = [block for block in re.findall(r"\n\n```\n(.*?)```", README, re.DOTALL) if "src/impasto/" in block]
+    for name, text in DOCUMENTS.items():
+        folder = ROOT / "docs" if (ROOT / "docs" / name).is_file() else ROOT
+        links = re.findall(r'src="([^"]+)"', text) + re.findall(r"\]\(([^)#:]+)\)", text)
+        for link in links if name != MADE.name else []:
+            assert (folder / link).is_file(), f"{name}: {link}"
+    (tree,) = [block for block in re.findall(r"\n\n```\n(.*?)```", DOCUMENTS["ARCHITECTURE.md"], re.DOTALL) if
+               "src/impasto/" in block]  # fmt: skip
     for line in tree.splitlines():
         folder = ROOT / "src" / "impasto" if line.startswith("  ") else ROOT
         for name in re.split(r"\s{3,}", line.strip())[0].split():
             assert (folder / name).exists(), name
+
+
+def test_the_reference_is_that_of_the_code() -> None:
+    made = runpy.run_path(str(ROOT / "docs" / "reference.py"))["reference"]()
+    assert made == MADE.read_text(), "run: python docs/reference.py"
+
+
+def test_the_readme_fits_on_two_screens() -> None:
+    assert len(DOCUMENTS["README.md"].splitlines()) < 90
 
 
 def test_no_file_names_a_machine() -> None:
