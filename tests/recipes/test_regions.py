@@ -298,6 +298,13 @@ def test_saved_styles_keep_all_that_is_to_be_done_with_them(save: Any, tmp_path:
     assert run("batch", photo, "--style", calm, "-o", tmp_path / "out") == 0
     assert run("paint", photo, calm, "--strength", 0, "-o", tmp_path / "none.png") == 0
     assert float((read(tmp_path / "none.png").pixels - read(photo, 512).pixels).abs().max()) <= 1 / 255
+    matched = tmp_path / "matched.style"
+    assert run("style", "save", matched, style, "--color", "match") == 0
+    assert run("paint", photo, matched, "-o", tmp_path / "matched.png") == 0
+    assert run("paint", photo, style, "--engine", "instant", "--color", "match", "-o", tmp_path / "own.png") == 0
+    ours, theirs = (read(tmp_path / f"{name}.png").pixels for name in ("matched", "own"))
+    assert float((ours - theirs).abs().mean()) < 0.03
+    assert run("reproduce", tmp_path / "matched.png") == 0
     slow = tmp_path / "slow.style"
     assert run("style", "save", slow, style, "--engine", "optimize", "--steps", 2, "--size", 96) == 0
     assert run("paint", photo, slow, "-o", tmp_path / "slow.png") == 0

@@ -25,6 +25,7 @@ _SIDE = 440
 _ROUNDS = 2
 _NEAREST, _MIDDLE = 5, 0.6
 _SHORT, _MOST_GROWTH = 0.04, 1.2
+_NOISE = 1.0
 _CASCADES = ("haarcascade_frontalface_alt2.xml", "haarcascade_profileface.xml")
 
 
@@ -54,7 +55,10 @@ def from_box(picture: Tensor, box: Box, features: Tensor) -> Tensor:
     trimap = numpy.full((height, width), cv2.GC_BGD, numpy.uint8)
     trimap[within] = cv2.GC_PR_BGD
     trimap[within & (unlike >= numpy.median(unlike[within]))] = cv2.GC_PR_FGD
+    likely = (trimap == cv2.GC_PR_FGD).astype("float32")
     mask = _largest(_grabcut(small, trimap))
+    if not mask.any():  # by colours alone nothing stands out
+        return _sharpened(_smoothed(_largest(likely)), picture)
     if _reach_for_sides(mask, (left, top, right, bottom), trimap):
         larger = _largest(_grabcut(small, trimap, rounds=1))
         mask = larger if larger.sum() <= _MOST_GROWTH * mask.sum() else mask
@@ -240,6 +244,10 @@ def _grabcut(small: Array, trimap: Array, rounds: int = _ROUNDS) -> Array:
     if not kinds & {cv2.GC_BGD, cv2.GC_PR_BGD} or not kinds & {cv2.GC_FGD, cv2.GC_PR_FGD}:
         return numpy.isin(trimap, (cv2.GC_FGD, cv2.GC_PR_FGD)).astype("float32")
     cv2.setRNGSeed(0)
+    noise = numpy.random.default_rng(0).normal(0, _NOISE, small.shape)
+    small = (
+        (small + noise).round().clip(0, 255).astype("uint8")
+    )  # colours that lie in a plane, as of greys, find nothing
     before, behind = numpy.zeros((1, 65)), numpy.zeros((1, 65))
     cv2.grabCut(small, trimap, (0, 0, 0, 0), before, behind, rounds, cv2.GC_INIT_WITH_MASK)
     return numpy.isin(trimap, (cv2.GC_FGD, cv2.GC_PR_FGD)).astype("float32")

@@ -24,9 +24,9 @@ from impasto.provenance import Record, Source, versions
 from impasto.recipes.estimate import Estimate, seconds_of, trial_size
 from impasto.recipes.painting import Step
 from impasto.recipes.pictures import Given, Pictures, recorded
-from impasto.recipes.regions import Layout, MaskReader, lay_out
+from impasto.recipes.regions import Layout, lay_out
 from impasto.recipes.strength import settled
-from impasto.recipes.styles import SavedStyle, check_not_flat, is_saved, read_painting
+from impasto.recipes.styles import PaintingReader, SavedStyle, is_saved
 from impasto.settings import style_size
 from impasto.shelf.card import Card
 from impasto.weights.files import sha256
@@ -102,7 +102,8 @@ class OnePass:
         model = _open_model(brief, pictures)
         regions = [brief.look_of(region) for region in brief.regions]
         if model.card.kind == "instant":
-            sources = tuple(tuple(_read_styles(region, model, brief, pictures)) for region in regions)
+            reader = PaintingReader(pictures)
+            sources = tuple(tuple(_read_styles(region, model, brief, reader)) for region in regions)
             return OnePass(brief, pictures, model, sources, ())
         learned = tuple(_learned(region, model, brief) for region in regions)
         model.learned_style(learned)
@@ -278,24 +279,24 @@ def _learned(region: Region, model: Model, brief: Brief) -> dict[str, float]:
     return shares
 
 
-def _read_styles(region: Region, model: Model, brief: Brief, pictures: Pictures) -> Iterator[StyleSource]:
+def _read_styles(region: Region, model: Model, brief: Brief, reader: PaintingReader) -> Iterator[StyleSource]:
     """The paintings of a region: described, or as they are where their colours still depend on the photo."""
+    pictures = reader.pictures
     waits = region.color in ("match", "histogram")
     for style, mask_name in zip(region.styles, region.style_masks or ("",) * len(region.styles)):
         if brief.painter_style(style) is not None:
             raise SettingsError(f"Expected a painting for the instant network, not {style}; give one.")
-        if is_saved(style, pictures):
+        saved = SavedStyle.read(style, pictures) if is_saved(style, pictures) else None
+        if saved and not saved.has_picture(style):
             if waits or mask_name:
                 raise SettingsError(
                     f"A saved style has its colours and its places fixed; --color {region.color} and style masks need "
                     "the painting itself."
                 )
-            yield StyleSource(SavedStyle.read(style, pictures).description(style))
+            yield StyleSource(saved.description(style))
             continue
-        size = _sized(region, brief, pictures.dimensions(style))
-        painting = read_painting(style, size, pictures)
-        mask = MaskReader(painting, pictures).read(mask_name) if mask_name else None
-        check_not_flat(painting.pixels, style)
+        size = _sized(region, brief, saved.picture(style).size if saved else pictures.dimensions(style))
+        painting, mask = reader.read(style, size, mask_name)
         yield StyleSource(None, painting.pixels, mask) if waits else StyleSource(model.describe(painting.pixels, mask))
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -26,10 +25,10 @@ from impasto.recipes.estimate import Estimate, seconds_of, trial_size
 from impasto.recipes.networks import encoder_for
 from impasto.recipes.painting import Step
 from impasto.recipes.pictures import Given, Pictures, recorded
-from impasto.recipes.regions import Layout, MaskReader, lay_out
+from impasto.recipes.regions import Layout, lay_out
 from impasto.recipes.strength import settled
 from impasto.recipes.style_transfer import Paintings, StyleTransfer
-from impasto.recipes.styles import check_not_flat, read_painting
+from impasto.recipes.styles import PaintingReader, check_not_flat
 from impasto.settings import Recipe, style_size
 from impasto.shelf.models import find
 from impasto.weights.files import sha256
@@ -75,16 +74,15 @@ class Optimization:
             brief = settled(self.brief, content, self.pictures)
             brief = brief.model_copy(update={"settings": brief.settings.model_copy(update={"size": size})})
             layout = lay_out(brief, content, self.pictures)
-            paintings = tuple(tuple(self._paintings(region, size)) for region in layout.regions)
+            reader = PaintingReader(self.pictures)
+            paintings = [self._paintings(region, size, reader) for region in layout.regions]
         return OptimizedPainting(replace(self, brief=brief), content, self.pictures.source(photo), layout, paintings)
 
-    def _paintings(self, region: Region, size: int) -> Iterator[tuple[Picture, Tensor | None]]:
+    def _paintings(self, region: Region, size: int, paintings: PaintingReader) -> list[tuple[Picture, Tensor | None]]:
         """A region's paintings with the masks of the parts that are the style."""
         enlarged = style_size(size, region.style_scale or 1.0)
-        for style, mask in zip(region.styles, region.style_masks or ("",) * len(region.styles)):
-            painting = read_painting(style, enlarged, self.pictures)
-            check_not_flat(painting.pixels, f"The style {Path(style).name}")
-            yield painting, MaskReader(painting, self.pictures).read(mask) if mask else None
+        parts = region.style_masks or ("",) * len(region.styles)
+        return [paintings.read(style, enlarged, part) for style, part in zip(region.styles, parts)]
 
     def bytes_per_pixel(self) -> float:
         """Of the result, while it is painted."""

@@ -17,12 +17,35 @@ from impasto.media.image import Picture, read
 from impasto.media.writing import write
 from impasto.models.instant import STYLE_LAYERS
 from impasto.recipes.pictures import Pictures
+from impasto.recipes.regions import MaskReader
 from impasto.shelf.engines import STYLE_SUFFIX
 from impasto.weights.files import read_weights, sha256
 
 _ENCODER, _BRIEF = "impasto-encoder", "impasto-brief"
 _FLAT = 2 / 255
 _QUALITY = 92
+
+
+class PaintingReader:
+    """Paintings and the masks of their parts; one that several regions share is read once."""
+
+    def __init__(self, pictures: Pictures) -> None:
+        self.pictures = pictures
+        self._opened: dict[tuple[str, int], tuple[Picture, MaskReader]] = {}
+
+    def read(self, style: str, size: int, part: str) -> tuple[Picture, Tensor | None]:
+        """The painting, its long side scaled to `size`, and the mask of a part of it, None for all ("").
+
+        Raises:
+            PictureError: it cannot be read, is all one colour, or the mask cannot be used.
+            WeightsError: a saved style that is damaged, or that holds no picture.
+        """
+        if (style, size) not in self._opened:
+            painting = read_painting(style, size, self.pictures)
+            check_not_flat(painting.pixels, f"The style {Path(style).name}")
+            self._opened[style, size] = painting, MaskReader(painting, self.pictures)
+        painting, masks = self._opened[style, size]
+        return painting, masks.read(part) if part else None
 
 
 def read_painting(style: str, size: int, pictures: Pictures) -> Picture:
@@ -88,6 +111,11 @@ class SavedStyle:
                 "moment": self._checked(f"{prefix}{layer}.moment", (1, width, width)),
             }
         return description
+
+    def has_picture(self, style: str) -> bool:
+        """Whether it holds the painting, and not what is known of it."""
+        region, number = _part(style)
+        return f"{region}.picture.{number}" in self.state
 
     def picture(self, style: str) -> Picture:
         """The painting.
