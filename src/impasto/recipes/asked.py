@@ -159,10 +159,10 @@ def parse_region(text: str) -> dict[str, Any]:
     Raises:
         SettingsError: it is not written like that.
     """
-    mask, _, told = text.partition("=")
-    if not mask or not told:
+    places, *options = text.split(",")
+    mask, _, styles = places.rpartition("=")
+    if not mask or not styles:
         raise SettingsError(f"Expected MASK=STYLE for a region, as in sky.png=starry.jpg; got {text!r}.")
-    styles, *options = told.split(",")
     given = dict(option.partition("=")[::2] for option in options)
     for name in given:
         if name.replace("-", "_") not in _OPTIONS:

@@ -270,6 +270,8 @@ def _learned(region: Region, model: Model, brief: Brief) -> dict[str, float]:
             f"{model.path.name} paints in its own styles and looks at no painting; give it in place of "
             f"{Path(region.styles[names.index(None)]).name}, or paint with --engine instant."
         )
+    if any(region.style_masks):
+        raise SettingsError("A painter looks at no painting, so that no part of one can be its style; leave it out.")
     if region.style_scale != 1:
         raise SettingsError("A painter has learned the size of its strokes; --style-scale needs another engine.")
     shares: dict[str, float] = {}

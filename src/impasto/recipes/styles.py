@@ -101,6 +101,11 @@ class SavedStyle:
             WeightsError: it is damaged, or holds paintings instead.
         """
         region, _ = _part(style)
+        if self.brief and ((len(self.brief.regions) > 1 and of_map(style) is None) or not self.state):
+            raise SettingsError(
+                f"{self.path} holds more than the style of one picture: regions, or a painter's styles; give it alone, "
+                "without other styles and regions."
+            )
         prefix = f"{region}." if self.brief else ""
         convolutions = load_encoder("compact").architecture.convolutions
         description: Targets = {}
