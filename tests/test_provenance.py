@@ -87,3 +87,33 @@ def test_records_of_later_versions_are_told() -> None:
     for text in ("[]", "{", '{"version": 2}', '{"method": "instant"}'):
         with pytest.raises(RecordError):
             Record.from_json(text)
+
+
+def test_names_that_mean_something_and_names_that_collide(save: Any, tmp_path: Path) -> None:
+    assert labelled(["a", "a", "2_a"]) == ["a", "2_a", "3_2_a"]
+    (tmp_path / "d").mkdir()
+    photo, style, left = save("photo.png", 72, 96), save("style.png", 80, 80, 4), save("d/left.png", 72, 96, 8)
+    meant = left.rename(tmp_path / "d" / "subject")
+    out = tmp_path / "out.png"
+    assert run("paint", photo, style, "--mask", meant, "--engine", "instant", "--size", 96, "-o", out) == 0
+    assert Brief(**Record.from_xmp(read(out).metadata).brief).regions[0].mask == "_subject"
+    assert run("reproduce", out, "--inputs", tmp_path / "d") == 0
+
+
+def test_a_painter_that_has_left_the_shelf_is_found_as_a_file(save: Any, tmp_path: Path) -> None:
+    from impasto.shelf.models import find, shelf_folder
+
+    mine = tmp_path / "mine.impasto"
+    mine.write_bytes(find("looks").read_bytes()[:-1] + find("looks").read_bytes()[-1:])
+    assert run("models", "add", mine) == 0
+    photo, out = save("photo.png", 72, 96), tmp_path / "out.png"
+    assert run("paint", photo, "mine:swirls", "--size", 96, "-o", out) == 0
+    (shelf_folder() / "mine.impasto").unlink()
+    assert run("reproduce", out) == 0
+
+
+def test_a_record_beside_goes_with_a_copy(save: Any, tmp_path: Path) -> None:
+    photo, style, out = save("photo.png", 72, 96), save("style.png", 80, 80, 4), tmp_path / "out.bmp"
+    assert run("paint", photo, style, "--engine", "instant", "--size", 96, "-o", out) == 0
+    assert run("reproduce", out, "-o", tmp_path / "again.bmp") == 0
+    assert (tmp_path / "again.bmp.json").read_text() == (tmp_path / "out.bmp.json").read_text()

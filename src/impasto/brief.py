@@ -118,14 +118,17 @@ class Brief(_Checked):
         """The engine that the styles ask for, and settings of its kind."""
         if not isinstance(given, dict):
             return given
-        regions = given.get("regions") or []
+        regions, engine = given.get("regions") or [], given.get("engine")
+        if not isinstance(regions, list | tuple) or not isinstance(engine, str | None):
+            raise ValueError("a brief should have a list of regions and the name of an engine")
         if not regions:
             raise ValueError("a brief has no region; give it one at least")
         styles = [style for region in regions for style in _styles_of(region)]
-        engine = chosen_engine(given.get("engine"), styles)
-        settings = given.get("settings") or {}
+        engine, settings = chosen_engine(engine, styles), given.get("settings") or {}
         if isinstance(settings, BaseModel):
             settings = settings.model_dump(exclude_unset=True)
+        if not isinstance(settings, Mapping):
+            raise ValueError("the settings of a brief should be a JSON object")
         return {**given, "engine": engine, "settings": _settings(engine, settings)}
 
     @field_validator("regions")
@@ -185,6 +188,12 @@ class Brief(_Checked):
         graded = any(isinstance(region.strength, str) and region.strength != "auto" for region in regions)
         return len(regions) > 1 or regions[0].mask is not None or self.keep is not None or graded
 
+    @property
+    def parts(self) -> int:
+        """How many masks its engine will hold at most; 0 where all of the photo is painted in one way."""
+        graded = sum(isinstance(region.strength, str) and region.strength != "auto" for region in self.regions)
+        return len(self.regions) + graded if self.parted else 0
+
     def look_of(self, region: Region) -> Region:
         """The region with nothing left to the settings."""
         given = {name: getattr(region, name) for name in ("strength", "color", "style_scale")}
@@ -201,6 +210,10 @@ class Brief(_Checked):
         """The name of every picture but the photo, once."""
         names = [_picture(name) for name in self._references()]
         return list(dict.fromkeys(name for name in names if name))
+
+    def files(self) -> list[str]:
+        """Everything that it names and that may be a file."""
+        return [*self.pictures(), self.engine, *([self.weights] if self.weights else [])]
 
     def renamed(self, names: Mapping[str, str]) -> Brief:
         """The same brief with pictures, models and weights called otherwise."""

@@ -129,7 +129,13 @@ def _as_version_2(given: dict[str, Any]) -> dict[str, Any]:
 
 def labelled(names: Sequence[str]) -> list[str]:
     """Each name, those that come again told apart by a number before them."""
-    return [name if names.index(name) == at else f"{at + 1}_{name}" for at, name in enumerate(names)]
+    labels: list[str] = []
+    for at, name in enumerate(names, 1):
+        label = name if name not in labels else f"{at}_{name}"
+        while label in labels:
+            at, label = at + 1, f"{at + 1}_{name}"
+        labels.append(label)
+    return labels
 
 
 def versions(device: torch.device, *, bfloat16: bool) -> dict[str, str]:

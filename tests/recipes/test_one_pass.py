@@ -95,7 +95,7 @@ def test_saved_styles(photo: Path, style: Path, other: Path, tmp_path: Path) -> 
     from_code, direct = painted(photo, code), painted(photo, style, other, blend=(3.0, 1.0))
     assert torch.allclose(from_code, direct, atol=1e-4)
     assert run("paint", photo, code, "-o", tmp_path / "out.png", "--size", 96) == 0
-    with pytest.raises(SettingsError, match="colours and its places fixed"):
+    with pytest.raises(SettingsError, match="has its colours, its places"):
         painted(photo, code, color="match")
     code.write_bytes(code.read_bytes()[:500])
     assert run("paint", photo, code, "-o", tmp_path / "again.png") == 2

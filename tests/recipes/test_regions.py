@@ -315,3 +315,75 @@ def test_saved_styles_keep_all_that_is_to_be_done_with_them(save: Any, tmp_path:
 def test_a_mask_that_covers_nothing_is_refused() -> None:
     with pytest.raises(PictureError, match="covers nothing"):
         result(Region(mask="none", styles=["one"]))
+
+
+@pytest.mark.parametrize("engine", HOW)
+@pytest.mark.parametrize("strips", [False, True])
+def test_a_mask_of_one_pixel_harms_nothing(engine: str, strips: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    if strips:
+        monkeypatch.setattr("impasto.recipes.feedforward.LARGE", 1)
+    dot = torch.zeros(1, 3, 72, 96)
+    dot[..., 30, 40] = 1
+    photo = GIVEN["photo"].pixels
+    done = result(Region(mask="dot", styles=[STYLES[engine][0]]), engine=engine, given={"dot": Picture(dot)})
+    assert bool(done.isfinite().all())
+    assert float((done - photo).abs().amax(1).gt(0).sum()) <= 1
+
+
+def test_a_picture_in_memory_is_never_painted_over(monkeypatch: pytest.MonkeyPatch, style: Path, save: Any) -> None:
+    monkeypatch.setattr("impasto.recipes.feedforward.LARGE", 1)
+    lent = Picture(GIVEN["photo"].pixels.clone())
+    impasto.stylize(lent, style, engine="instant", size=SIZE)
+    assert torch.equal(lent.pixels, GIVEN["photo"].pixels)
+    brief = Brief(regions=[Region(styles=[str(style)])], **HOW["instant"])
+    painting = open_brief(brief).on(save("photo.png", 72, 96))
+    assert torch.equal(painted(painting).pixels, painted(painting).pixels)
+
+
+def test_nothing_that_is_read_is_replaced(save: Any, tmp_path: Path) -> None:
+    photo, style = save("photo.png", 72, 96), save("style.png", 80, 80, 4)
+    part, grade, odd = save("part.png", 80, 80), save("grade.png", 72, 96), save("le#ft.png", 72, 96)
+    before = {path: path.read_bytes() for path in (photo, style, part, grade, odd)}
+    for arguments, out in (
+        (["--region", f"rest={style},part={part}"], part),
+        (["--region", f"rest={style},strength={grade}"], grade),
+        ([style, "--mask", odd], odd),
+        ([style, "--keep", odd], odd),
+    ):
+        assert run("paint", photo, *arguments, "--engine", "instant", "--size", 96, "--force", "-o", out) == 2
+    assert run("mask", photo, "--from", odd, "--force", "-o", odd) == 2
+    assert {path: path.read_bytes() for path in before} == before
+
+
+def test_what_would_be_ignored_is_refused(save: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    photo, style, other = save("photo.png", 72, 96), save("style.png", 80, 80, 4), save("other.png", 80, 80, 5)
+    two, plain = tmp_path / "two.style", tmp_path / "plain.style"
+    assert run("style", "save", plain, style) == 0
+    slow = ["--engine", "optimize", "--steps", 1]
+    assert run("style", "save", two, style, other, *slow) == 0
+    assert run("style", "save", tmp_path / "again.style", plain, "--strength", 0.5) == 0
+    for arguments, message in (
+        (["--region", f"rest={style}+{other}", "--blend", "1:2"], "--blend weighs the styles after the photo"),
+        ([plain, "--style-scale", 2], "size of its strokes fixed"),
+        ([two, other, *slow], "holds more than one style"),
+        ([plain, style, "--style-scale", 2], "size of its strokes fixed"),
+        (["looks:swirls", "--region", f"{photo}=looks:boats,part={photo}"], "no part of one"),
+        ([style, "--mask", "x" * 300], "no file"),
+    ):
+        assert run("paint", photo, *arguments, "--size", 96, "-o", tmp_path / "o.png") == 2, arguments
+        assert message in capsys.readouterr().err
+    assert run("mask", photo, "--color", "#808080", "--tolerance", "nan", "-o", tmp_path / "o.png") == 2
+    assert run("mask", photo, "--color", "#808080", "--tolerance", 5, "-o", tmp_path / "o.bmp") == 0
+
+
+def test_parts_of_large_paintings_are_found_in_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
+    halves = torch.cat([picture(80, 40, 5) * 0.3, 1 - picture(80, 40, 6) * 0.3], 3)
+    given = {"halves": Picture(halves), "light": mask(160, 160, 80, 160)}
+    region = Region(styles=["halves"], style_masks=["light"])
+    for engine in ("instant", "optimize"):
+        whole = result(region, engine=engine, given=given)
+        with monkeypatch.context() as patched:
+            patched.setattr("impasto.engine.describe.LARGE", 1)
+            patched.setattr("impasto.engine.describe._TILE", 32)
+            tiles = result(region, engine=engine, given=given)
+        assert float((whole - tiles).abs().mean()) < 0.03

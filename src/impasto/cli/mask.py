@@ -101,6 +101,7 @@ def mask(
         force: Replace it if it exists.
         max_pixels: Largest picture to read.
     """
+    from impasto.brief import of_map
     from impasto.masks import feathered, grown
     from impasto.media.image import Picture
     from impasto.recipes.output import Output
@@ -111,7 +112,9 @@ def mask(
     if edges.grow < 0 or edges.shrink < 0 or not 0 <= edges.feather <= 1000:
         raise SettingsError("Expected 0 or more pixels for --grow, --shrink and --feather.")
     target = Output(output)
-    target.check([photo, what.scribble, *(name.partition("#")[0] for name in [what.place or "", *others])], force=force)
+    inputs = [what.place or "", *others]
+    inputs += [part[0] for part in map(of_map, inputs) if part]
+    target.check([photo, what.scribble, *inputs], force=force)
     pictures = Pictures(max_pixels=max_pixels)
     picture = pictures.read(photo)
     reader = MaskReader(picture, pictures)

@@ -10,6 +10,7 @@ from cyclopts import Group, Parameter
 from pydantic import BaseModel, Field, create_model
 
 from impasto.errors import SettingsError
+from impasto.media.files import is_file
 from impasto.settings import Recipe
 
 FILES = Group("Files", sort_key=1)
@@ -113,12 +114,6 @@ class RegionOptions:
     regions: Annotated[str | None, Parameter(group=WHERE)] = None
     style_regions: Annotated[str | None, Parameter(group=WHERE)] = None
 
-    def paths(self) -> list[str]:
-        """Names of files among them, for what must not be replaced."""
-        masks = [self.mask, self.keep, self.regions, self.style_regions]
-        masks += [part for text in self.region or [] for part in text.split(",")[0].replace("=", "+").split("+")]
-        return [mask.partition("#")[0] for mask in masks if mask]
-
 
 def explicit(options: BaseModel | None) -> dict[str, Any]:
     """The settings that the user gave, and no others.
@@ -128,7 +123,7 @@ def explicit(options: BaseModel | None) -> dict[str, Any]:
     """
     changes = {} if options is None else {name: getattr(options, name) for name in options.model_fields_set}
     strength = changes.get("strength")
-    if isinstance(strength, str) and strength != "auto" and not Path(strength).is_file():
+    if isinstance(strength, str) and strength != "auto" and not is_file(strength):
         raise SettingsError(
             f"The setting strength is {strength!r}, but expected a number from 0 to 1, auto, or a grey picture."
         )

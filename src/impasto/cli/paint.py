@@ -79,6 +79,7 @@ def paint(
         output: The picture to write: .png .jpg .webp .tif .avif .heic .bmp .gif; - writes a PNG to standard output.
     """
     from impasto.cli.streams import files_for_streams
+    from impasto.media.files import check_apart
     from impasto.recipes.asked import Asked, parse_blend
     from impasto.recipes.output import Output
     from impasto.recipes.pictures import Pictures
@@ -86,13 +87,14 @@ def paint(
     began, changes = time.monotonic(), explicit(recipe)
     with files_for_streams(photo, output) as (photo, path):
         target = Output(path, files.quality, files.depth, files.dpi, files.json)
-        inputs = [photo, *styles, how.weights, how.engine, how.preset, changes.get("strength"), *where.paths()]
+        inputs = [photo, *styles, how.weights, how.engine, how.preset]
         _check(target, inputs, work, force=files.force)
         pictures = Pictures(max_pixels=files.max_pixels)
         brief = Asked(
             styles, how.engine, how.preset, changes, parse_blend(how.blend), how.weights, where.region or [],
             where.mask, where.keep, (where.regions, where.style_regions), target.told(),
         ).brief(pictures)  # fmt: skip
+        check_apart([path, *target.records(), work.preview], brief.files())
         _refuse_in_one_pass(brief, work)
         painting = _painting(photo, brief, target, work, pictures)
         if work.estimate:
@@ -167,7 +169,8 @@ def _run(painting: Painting, target: Output, work: WorkOptions, began: float) ->
         advice = " The same command with --resume goes on." if kept else ""
         print(f"Stopped at {step.done:.0%}; {where} holds the picture so far.{advice}", file=sys.stderr)
         sys.exit(130)
-    unfinished.unlink(missing_ok=True)
+    if not at_once:
+        unfinished.unlink(missing_ok=True)
     _say_done(target, painting.size, began)
 
 

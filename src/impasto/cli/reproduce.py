@@ -7,7 +7,7 @@ import sys
 import tempfile
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
@@ -58,7 +58,7 @@ def reproduce(
         quality, depth, dpi = (record.output.get(name) for name in ("quality", "depth", "dpi"))
         kept = Output(output, quality, depth, dpi)
         kept.check([picture, target, photo, *pictures.files(), weights], force=force)
-    again = replace(_painted(record, photo, brief, pictures), metadata=packet)
+    again = replace(_painted(record, photo, brief, pictures), metadata=packet or record.to_xmp())
     if kept is not None:
         kept.write(again)
     sys.exit(_compare(target, again, record))
@@ -70,15 +70,29 @@ def _opened(record: Record, folders: list[Path], weights: Path | None) -> tuple[
     from impasto.recipes.pictures import Pictures
     from impasto.shelf.models import named_as
 
-    brief = Brief(**record.brief)
+    told = record.brief
+    if told.get("engine") != "optimize" and record.model:
+        told = _with_model(told, named_as(record.model.sha256) or str(_find(record.model, folders)))
+    brief = Brief(**told)
     found = {name: _find(source, folders) for name, source in record.pictures.items()}
-    if brief.engine != "optimize" and record.model:
-        on_shelf = named_as(record.model.sha256)
-        brief = brief.renamed({brief.engine: on_shelf or str(_find(record.model, folders))})
+    unknown = [name for name in brief.pictures() if name not in found]
+    if unknown:
+        raise RecordError(f"The record is damaged: it does not say which picture {unknown[0]} is.")
     precision = record.versions.get("precision", brief.settings.precision)
     settings = brief.settings.model_copy(update={"precision": precision})
     changes = {"settings": settings, "weights": weights and str(weights)}
     return _find(record.content, folders), brief.model_copy(update=changes), Pictures(found)
+
+
+def _with_model(brief: dict[str, Any], name: str) -> dict[str, Any]:
+    """The brief of a record, whose network is called `name` here."""
+    known = str(brief["engine"])
+
+    def new(style: str) -> str:
+        return name + style[len(known) :] if style == known or style.startswith(f"{known}:") else style
+
+    regions = [{**region, "styles": [new(style) for style in region["styles"]]} for region in brief["regions"]]
+    return {**brief, "engine": name, "regions": regions}
 
 
 def _painted(record: Record, photo: Path, brief: Brief, pictures: Pictures) -> Picture:

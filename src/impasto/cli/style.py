@@ -48,10 +48,11 @@ def save(
     if output.suffix != STYLE_SUFFIX:
         raise SettingsError(f"Expected a name that ends in {STYLE_SUFFIX} for the style; got {output}.")
     check_writable(output, force=force)
-    check_apart([output], [*paintings, *where.paths()])
+    check_apart([output], paintings)
     brief = Asked(
         paintings, how.engine, how.preset, explicit(recipe), parse_blend(how.blend), how.weights, where.region or [],
-        where.mask, where.keep, usual="instant",
+        where.mask, where.keep, (where.regions, where.style_regions), usual="instant",
     ).brief()  # fmt: skip
+    check_apart([output], brief.files())
     save_style(brief, output, Pictures(), force=force)
     print(output)

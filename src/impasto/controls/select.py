@@ -157,6 +157,8 @@ def from_color(picture: Tensor, color: str, tolerance: float = 0.12) -> Tensor:
 
     from impasto.controls.color import oklab
 
+    if not 0 < tolerance < 10:
+        raise SettingsError(f"Expected a tolerance above 0, like 0.12; got {tolerance:g}.")
     digits = color.removeprefix("#")
     try:
         level = torch.tensor([*bytes.fromhex(digits)], dtype=torch.float32).view(1, 3, 1, 1) / 255
@@ -180,7 +182,7 @@ def face(picture: Tensor) -> Tensor:
     cv2, small, _ = _small(picture)
     found = _faces(small)
     if not found:
-        raise PictureError("No face was found in the photo; draw a mask, or give --box to impasto mask.")
+        raise PictureError("No face was found in the picture; draw a mask, or give --box to impasto mask.")
     height, width = small.shape[:2]
     trimap = numpy.full((height, width), cv2.GC_BGD, numpy.uint8)
     for x, y, w, h in found:
@@ -213,7 +215,7 @@ def subject(picture: Tensor, features: Tensor) -> Tensor:
     trimap[likely < numpy.quantile(likely, 0.25)] = cv2.GC_BGD
     mask = _largest(_grabcut(small, trimap))
     if not mask.any():
-        raise PictureError("Nothing stands out in the photo as its subject; draw a mask, or give a box.")
+        raise PictureError("Nothing stands out in the picture as its subject; draw a mask, or give a box.")
     return _sharpened(_smoothed(mask), picture)
 
 

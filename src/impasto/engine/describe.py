@@ -22,13 +22,13 @@ See = Callable[[Tensor], Iterable[tuple[str, Tensor]]]
 def described(picture: Tensor, encoder: Encoder, describe: Describe, see: See, mask: Tensor | None = None) -> Targets:
     """{layer: statistics (1, ...)} of `picture` (1, 3, H, W); `see` gives (layer, features) of a picture by `encoder`.
 
-    `mask` (1, 1, H, W) in [0, 1] says how much each place counts. What averages over places is the same as in one
-    piece; quantiles are nearly so.
+    `mask` (1, R, H, W) in [0, 1] says how much each place counts in each of R parts: {layer: statistics (R, ...)}. What
+    averages over places is the same as in one piece; quantiles are nearly so.
     """
     if picture.shape[-2] * picture.shape[-1] <= LARGE:
         return {layer: describe(features, _at(mask, features)) for layer, features in see(picture)}
     sums: Targets = {}
-    places: dict[str, float] = {}
+    places: dict[str, Tensor] = {}
     for window, inner in _tiles(picture, encoder):
         part = picture[..., window[0], window[1]]
         for layer, full in see(part):
@@ -36,14 +36,24 @@ def described(picture: Tensor, encoder: Encoder, describe: Describe, see: See, m
             rows, columns = (slice(side.start // step, side.stop // step) for side in inner)
             features = full[..., rows, columns]
             weights = None if mask is None else _at(mask[..., window[0], window[1]], full)[..., rows, columns]
-            count = features.shape[-2] * features.shape[-1] if weights is None else float(weights.sum())
-            if not count:
+            if not features.shape[-2] * features.shape[-1]:
                 continue
-            places[layer] = places.get(layer, 0) + count
+            whole = features.new_tensor([features.shape[-2] * features.shape[-1]])
+            count = whole if weights is None else weights.sum((0, 2, 3))
+            places[layer] = places[layer] + count if layer in places else count
             own = sums.setdefault(layer, {})
             for name, value in describe(features, weights).items():
-                own[name] = own[name] + count * value if name in own else count * value
-    return {layer: {name: value / places[layer] for name, value in own.items()} for layer, own in sums.items()}
+                weighted = _along(count, value) * value
+                own[name] = own[name] + weighted if name in own else weighted
+    return {
+        layer: {name: value / _along(places[layer].clamp_min(1e-9), value) for name, value in own.items()}
+        for layer, own in sums.items()
+    }
+
+
+def _along(count: Tensor, value: Tensor) -> Tensor:
+    """`count` (R,) in the shape of statistics (R, ...)."""
+    return count.view(-1, *[1] * (value.dim() - 1))
 
 
 def _at(mask: Tensor | None, features: Tensor) -> Any:

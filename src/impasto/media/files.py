@@ -45,13 +45,21 @@ def is_text(name: str) -> bool:
     return name == name.encode(errors="replace").decode()
 
 
+def is_file(path: str | Path) -> bool:
+    """Whether there is a file of that name; of names that no file can have, there is none."""
+    try:
+        return Path(path).is_file()
+    except (OSError, ValueError):
+        return False
+
+
 def check_apart(outputs: Iterable[Path | None], inputs: Iterable[str | Path | None]) -> None:
     """See to it that no file to write is one that is read, or one that is to be written besides.
 
     Raises:
         OutputError: one is; no flag allows it.
     """
-    read = {_identity(Path(path)) for path in inputs if path is not None and Path(path).is_file()}
+    read = {_identity(Path(path)) for path in inputs if path is not None and is_file(path)}
     written: set[object] = set()
     for path in outputs:
         if path is None:

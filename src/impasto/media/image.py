@@ -113,7 +113,11 @@ def dimensions(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> tuple[int, 
 def _check_file(path: Path) -> None:
     if not is_text(str(path)):
         raise PictureError(f"The name {str(path)!r} is no text in UTF-8; rename the file.")
-    if not path.exists():
+    try:
+        there = path.exists()
+    except OSError:
+        there = False
+    if not there:
         raise PictureError(f"There is no file {path}; check the name.")
     if path.is_dir():
         raise PictureError(f"{path} is a folder; give a picture.")

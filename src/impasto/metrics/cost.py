@@ -20,9 +20,8 @@ sys.exit(done.returncode)
 """
 _PAINT = """
 import sys, impasto
-for step in impasto.paint(sys.argv[1], impasto.Brief.from_json(sys.argv[2])):
-    pass
-impasto.write(step.picture(), sys.argv[3], force=True)
+from impasto.recipes.painting import open_brief, painted
+impasto.write(painted(open_brief(impasto.Brief.from_json(sys.argv[2])).on(sys.argv[1])), sys.argv[3], force=True)
 """
 
 

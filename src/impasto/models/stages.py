@@ -19,6 +19,7 @@ from impasto.models.grain import PLANE, unsettled
 
 EPSILON = 1e-3
 _VALUES = 1 << 17
+_MOST = 100.0  # normalised by a region that hardly varies, what lies outside of it would know no bounds
 
 # [second or first of two rows, which of its two source rows, row of the kernel]
 _FOLD = [[[1, 1, 0], [0, 0, 1]], [[1, 0, 0], [0, 1, 1]]]
@@ -215,12 +216,15 @@ def scaled(x: Tensor, factor: Tensor, offset: Tensor, shares: Tensor | None = No
 
     For regions, those of all of them (R, C, 1, 1), which act on each place of one picture by `shares` (1, R, H, W).
     """
-    if shares is None or shares.shape[1] == 1:
+    if shares is None:
         return torch.addcmul(offset, x, factor)
+    if shares.shape[1] == 1:
+        return torch.addcmul(offset, x, factor).clamp_(-_MOST, _MOST)
     parts = []
     with exactly(x.device):
         for some, own in _few(x, shares[0].flatten(1)):
-            parts.append(torch.addcmul(own.T @ offset[:, :, 0, 0], some, own.T @ factor[:, :, 0, 0]))
+            part = torch.addcmul(own.T @ offset[:, :, 0, 0], some, own.T @ factor[:, :, 0, 0])
+            parts.append(part.clamp_(-_MOST, _MOST))
         return torch.cat(parts).view(1, *x.shape[2:], -1).permute(0, 3, 1, 2)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -55,7 +55,7 @@ class Asked:
         """
         saved = self._saved(pictures or Pictures())
         if saved is not None:
-            return self._changed(saved)
+            return self._changed(saved.opened(), saved.state)
         regions = self._regions(pictures or Pictures())
         styles = [style for region in regions for style in region["styles"]]
         engine = chosen_engine(self.engine, styles, self.usual)
@@ -92,6 +92,8 @@ class Asked:
                     f"{self.styles[0]} would be for what no region covers, and so is --region {REST}; leave one out."
                 )
             regions.append({"mask": self.mask, "styles": tuple(self.styles), "blend": tuple(self.blend)})
+        elif self.blend:
+            raise SettingsError("--blend weighs the styles after the photo; in a region, write ,blend=2:1 behind them.")
         if not regions:
             raise SettingsError("Expected at least one painting after the photo; give one to take the manner from.")
         return regions
@@ -104,7 +106,7 @@ class Asked:
         photo_map, style_map = self.maps
         if not (photo_map and style_map):
             raise SettingsError("--regions and --style-regions go together: a map of the photo, a map of the painting.")
-        if self.regions or self.mask or len(self.styles) != 1:
+        if self.regions or self.mask or self.blend or len(self.styles) != 1:
             raise SettingsError("Maps of regions are for one painting, without --region and --mask; give just one.")
         own, theirs = colors_in(photo_map, pictures), colors_in(style_map, pictures)
         pairs = [(color, alike(color, theirs)) for color in own]
@@ -120,8 +122,8 @@ class Asked:
             )
         return regions
 
-    def _saved(self, pictures: Pictures) -> Brief | None:
-        """The brief of a saved style, if that is what is to be painted in."""
+    def _saved(self, pictures: Pictures) -> SavedStyle | None:
+        """The saved style, if its brief is what is to be painted by."""
         if (
             len(self.styles) != 1
             or not self.styles[0].endswith(STYLE_SUFFIX)
@@ -130,14 +132,14 @@ class Asked:
         ):
             return None
         saved = SavedStyle.read(self.styles[0], pictures)
-        return saved.opened() if saved.brief else None
+        return saved if saved.brief else None
 
-    def _changed(self, brief: Brief) -> Brief:
+    def _changed(self, brief: Brief, known: Iterable[str]) -> Brief:
         """A saved brief with what was given besides; that counts for all of its regions."""
-        if self.engine not in (None, brief.engine) or self.preset or self.weights or self.blend:
-            raise SettingsError(
-                f"{self.styles[0]} says how to paint; leave out --engine, --preset, --weights and --blend."
-            )
+        if self.engine not in (None, brief.engine) or self.preset or self.blend:
+            raise SettingsError(f"{self.styles[0]} says how to paint; leave out --engine, --preset and --blend.")
+        if "style_scale" in self.changes and not any("picture" in key for key in known):
+            raise SettingsError(f"{self.styles[0]} has the size of its strokes fixed; leave out --style-scale.")
         own = {name: value for name, value in self.changes.items() if name in Region.model_fields}
         regions = [
             Region(**{**region.model_dump(), **own, **({"mask": self.mask} if self.mask else {})})
@@ -149,6 +151,7 @@ class Asked:
         settings |= {name: value for name, value in self.changes.items() if name not in own}
         return Brief(
             regions=regions, keep=self.keep or brief.keep, engine=brief.engine, settings=settings,
+            weights=self.weights and str(self.weights),
             output=dict(self.output),
         )  # fmt: skip
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 import torch
 from torch import Tensor
 
-from impasto.brief import Brief, Region
+from impasto.brief import Brief, Region, of_map
 from impasto.controls.color import recolored
 from impasto.device import choose_device, free_memory, telling_when_memory_ends
 from impasto.encoders import weights_path
 from impasto.errors import PictureError, SettingsError, TooLargeError
-from impasto.losses.terms import Targets, mix
+from impasto.losses.terms import Targets, mix, part_of
 from impasto.masks import Masks
 from impasto.media.geometry import fit
 from impasto.media.image import Picture
@@ -130,8 +130,8 @@ class OnePass:
                 )
             brief = settled(self.brief, content, self.pictures)
             brief = brief.model_copy(update={"settings": brief.settings.model_copy(update={"size": size})})
-            layout = lay_out(brief, content, self.pictures)
-        return OnePassPainting(replace(self, brief=brief), content, self.pictures.source(photo), layout)
+            layout = lay_out(brief, content, self.pictures, photo)
+        return OnePassPainting(replace(self, brief=brief), photo, content, self.pictures.source(photo), layout)
 
     def descriptions(self) -> list[Targets]:
         """What is known of each region's style, where that does not depend on a photo."""
@@ -142,7 +142,7 @@ class OnePass:
 
     def bytes_for(self, shape: tuple[int, int]) -> int:
         """About the memory for a result of `shape` (height, width)."""
-        masks = _MASK_BYTES * len(self.brief.regions) if self.brief.parted else 0
+        masks = _MASK_BYTES * self.brief.parts
         each = _KEPT_BYTES if self.brief.parted or self._photo_is_kept(self.brief.regions) else _BYTES
         return _BASE_BYTES + shape[0] * shape[1] * (each + masks)
 
@@ -170,9 +170,11 @@ class OnePassPainting:
     """A photo, what is to be painted where, and a network that does it."""
 
     work: OnePass
+    given: Given
     photo: Picture
     source: Source
     layout: Layout
+    _drawn_over: list[bool] = field(default_factory=list)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -205,12 +207,12 @@ class OnePassPainting:
 
     def unpainted(self) -> Picture:
         """The photo."""
-        return self._finished(self.photo.pixels)
+        return self._finished(self._pixels())
 
     def estimate(self) -> Estimate:
         """About what time and memory it takes, measured on a small copy."""
         small = trial_size(self.size)
-        photo = Pictures().read(replace(self.photo), max(small)).pixels
+        photo = Pictures().read(replace(self.photo, pixels=self._pixels()), max(small)).pixels
         style, masks = self.style(photo), self.layout.masks and self.layout.masks.at(*photo.shape[2:])
         seconds = seconds_of(lambda: self.work.model.draw(photo, style, masks))
         share = self.size[0] * self.size[1] / (photo.shape[2] * photo.shape[3])
@@ -221,23 +223,29 @@ class OnePassPainting:
         work, layout = self.work, self.layout
         if not work.sources:
             return work.model.learned_style([work.learned[number] for number in layout.origin])
+        masks = layout.masks and layout.masks.at(*photo.shape[2:])
+        of_photo = None
+        if min(layout.strengths) < 1:
+            of_photo = work.model.describe(photo, masks and masks.inside)  # type: ignore[arg-type]
         descriptions = []
         for at, (number, region, strength) in enumerate(zip(layout.origin, layout.regions, layout.strengths)):
-            masks = layout.masks and layout.masks.at(*photo.shape[2:])
             mask = masks.inside[:, at : at + 1] if masks else None
             own = [_described(source, region, photo, mask, work.model) for source in work.sources[number]]
             total = sum(region.shares)
             shares = [strength * share / total for share in region.shares]
-            if strength < 1:
-                own, shares = [work.model.describe(photo, mask), *own], [1 - strength, *shares]
+            if strength < 1 and of_photo is not None:
+                own, shares = [part_of(of_photo, at), *own], [1 - strength, *shares]
             descriptions.append(mix(own, shares))
         return work.model.style_of(descriptions)
 
     def _painted(self) -> Tensor:
-        photo, layout, look = self.photo.pixels, self.layout, self.work.brief.settings
+        photo, layout, look = self._pixels(), self.layout, self.work.brief.settings
         if layout.empty:
             return photo
-        kept = layout.masks is not None or self.work._photo_is_kept(layout.regions)
+        lent = isinstance(self.work.pictures.place(self.given), Picture)
+        kept = lent or layout.masks is not None or self.work._photo_is_kept(layout.regions)
+        if not kept:
+            self._drawn_over.append(True)
         painted = self.work.model.draw(photo, self.style(photo), layout.masks, seed=look.seed, in_place=not kept)
         if not self.work.sources:
             painted = _recolored(painted, photo, layout)
@@ -245,6 +253,12 @@ class OnePassPainting:
         if min(opacity) < 1:
             painted = photo.lerp(painted, layout.masks.spread(opacity) if layout.masks else opacity[0])
         return layout.composed(painted, photo)
+
+    def _pixels(self) -> Tensor:
+        """The photo's, read again where a picture was drawn over them."""
+        if not self._drawn_over:
+            return self.photo.pixels
+        return self.work.pictures.read(self.given, max(self.size)).pixels
 
     def _finished(self, pixels: Tensor) -> Picture:
         record = self.record.model_copy(update={"done": 1.0})
@@ -290,11 +304,13 @@ def _read_styles(region: Region, model: Model, brief: Brief, reader: PaintingRea
             raise SettingsError(f"Expected a painting for the instant network, not {style}; give one.")
         saved = SavedStyle.read(style, pictures) if is_saved(style, pictures) else None
         if saved and not saved.has_picture(style):
-            if waits or mask_name:
+            if waits or mask_name or (of_map(style) is None and region.style_scale != 1):
                 raise SettingsError(
-                    f"A saved style has its colours and its places fixed; --color {region.color} and style masks need "
-                    "the painting itself."
+                    "A saved style has its colours, its places and the size of its strokes fixed; --color match and "
+                    "histogram, parts of a painting and --style-scale need the painting itself."
                 )
+            if brief.engine.endswith(".onnx"):
+                raise SettingsError(f"An exported network reads paintings, not saved styles like {style}; give one.")
             yield StyleSource(saved.description(style))
             continue
         size = _sized(region, brief, saved.picture(style).size if saved else pictures.dimensions(style))

@@ -73,7 +73,7 @@ class Optimization:
             content = self.pictures.read(photo, size)
             brief = settled(self.brief, content, self.pictures)
             brief = brief.model_copy(update={"settings": brief.settings.model_copy(update={"size": size})})
-            layout = lay_out(brief, content, self.pictures)
+            layout = lay_out(brief, content, self.pictures, photo)
             reader = PaintingReader(self.pictures)
             paintings = [self._paintings(region, size, reader) for region in layout.regions]
         return OptimizedPainting(replace(self, brief=brief), content, self.pictures.source(photo), layout, paintings)
@@ -86,8 +86,7 @@ class Optimization:
 
     def bytes_per_pixel(self) -> float:
         """Of the result, while it is painted."""
-        count = len(self.brief.regions) if self.brief.parted else 0
-        return bytes_per_pixel(self.encoder.architecture, self.brief.recipe.layers(), count)
+        return bytes_per_pixel(self.encoder.architecture, self.brief.recipe.layers(), self.brief.parts)
 
     def _size_that_fits(self, shape: tuple[int, int]) -> int:
         """The size asked for if it fits into memory; the largest that does, up to the photo's own, for `max`."""

@@ -71,7 +71,7 @@ class Output:
             OutputError: it cannot be written.
         """
         write(picture, self.path, quality=self.quality, depth=self.depth, dpi=self.dpi, force=True)
-        for path in self.records():
+        for path in self.records() if picture.metadata else []:
             with replacing(path) as temporary:
                 temporary.write_text(
                     Record.from_xmp(picture.metadata).model_dump_json(indent=2) + "\n", encoding="utf-8"

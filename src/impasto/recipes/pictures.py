@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from impasto.brief import Brief
+from impasto.brief import SELECTORS, Brief, of_map
 from impasto.media.geometry import fit, resample
 from impasto.media.image import MAX_PIXELS, Picture, dimensions, read
 from impasto.provenance import Source, labelled
+from impasto.shelf.engines import named_model
 from impasto.weights.files import sha256
 
 Given = str | Path | Picture
@@ -78,6 +79,11 @@ def recorded(brief: Brief, pictures: Pictures) -> tuple[Brief, dict[str, Source]
     """The brief as a record has it, without folders, and the sources of its pictures by what it calls them."""
     names = brief.pictures()
     sources = [pictures.source(name) for name in names]
-    keys = labelled([source.name for source in sources])
+    keys = labelled([f"_{source.name}" if _means_something(source.name) else source.name for source in sources])
     files = {name: Path(name).name for name in (brief.engine, brief.weights) if name and Path(name).suffix}
     return brief.renamed({**files, **dict(zip(names, keys))}), dict(zip(keys, sources))
+
+
+def _means_something(name: str) -> bool:
+    """Whether a file's name, without its folder, would be taken for something else in a brief."""
+    return name in (*SELECTORS, "auto") or of_map(name) is not None or named_model(name)[0] is not None

@@ -19,10 +19,11 @@ from impasto.errors import PictureError
 from impasto.masks import Masks, fitted
 from impasto.media.geometry import fit
 from impasto.media.image import Picture
-from impasto.recipes.pictures import Pictures
+from impasto.recipes.pictures import Given, Pictures
 
 _ASPECT = 0.03
 _SEEN = 1 / 512
+FOUND_AT = 512
 _SEEN_AT, _SEEN_LAYERS = 480, ("relu3_1", "relu4_1")
 
 
@@ -57,11 +58,12 @@ class Layout:
             toned = finished(painted, color, photo)
             if toned is not painted:
                 result = result.lerp(toned, self.masks.spread(chosen))
-        return photo.lerp(result, self.masks.coverage)
+        coverage = self.masks.coverage
+        return torch.where(coverage > 0, photo.lerp(result, coverage), photo)
 
 
-def lay_out(brief: Brief, photo: Picture, pictures: Pictures) -> Layout:
-    """The regions of `brief`, whose strength is no longer `auto`, on a photo at the size of the result.
+def lay_out(brief: Brief, photo: Picture, pictures: Pictures, given: Given) -> Layout:
+    """The regions of `brief`, whose strength is no longer `auto`, on a photo (`given`) at the size of the result.
 
     A region whose strength is a picture becomes two, of full and of half strength, with masks that add up to it.
 
@@ -71,10 +73,11 @@ def lay_out(brief: Brief, photo: Picture, pictures: Pictures) -> Layout:
     regions = [brief.look_of(region) for region in brief.regions]
     if not brief.parted:
         return Layout((regions[0],), (0,), None)
-    masks = MaskReader(photo, pictures)
+    sought = max(photo.size) < FOUND_AT and any(mask in SELECTORS for mask in (brief.keep, *(r.mask for r in regions)))
+    masks = MaskReader(photo, pictures, pictures.read(given, FOUND_AT) if sought else None)
     keep = None if brief.keep is None else masks.read(brief.keep)
-    given = [None if region.mask is None else masks.read(region.mask) for region in regions]
-    whole = Masks.of(_everywhere(given, photo), keep)
+    drawn = [None if region.mask is None else masks.read(region.mask) for region in regions]
+    whole = Masks.of(_everywhere(drawn, photo), keep)
     parts: list[tuple[Region, int, Tensor]] = []
     for number, region in enumerate(regions):
         inside = whole.inside[:, number : number + 1]
@@ -94,10 +97,13 @@ def lay_out(brief: Brief, photo: Picture, pictures: Pictures) -> Layout:
 
 
 class MaskReader:
-    """Masks by the references of a brief, fitted to a picture; a map is read once for all of its colours."""
+    """Masks by the references of a brief, fitted to a picture; a map is read once for all of its colours.
 
-    def __init__(self, picture: Picture, pictures: Pictures) -> None:
-        self.picture, self.pictures = picture, pictures
+    `closer` is the same picture at a size at which faces and subjects are found in it.
+    """
+
+    def __init__(self, picture: Picture, pictures: Pictures, closer: Picture | None = None) -> None:
+        self.picture, self.pictures, self.closer = picture, pictures, closer or picture
         self._maps: dict[str, tuple[Tensor, list[str]]] = {}
 
     def read(self, reference: str) -> Tensor:
@@ -108,7 +114,7 @@ class MaskReader:
         """
         parted = of_map(reference)
         if reference in SELECTORS:
-            mask = find(reference, self.picture.pixels)
+            mask = fitted(find(reference, self.closer.pixels), self.picture.size)
         elif parted and not isinstance(self.pictures.place(reference), Picture):
             mask = fitted(self._part(*parted), self.picture.size)
         else:

@@ -104,4 +104,4 @@ def _draft_of(brief: Brief) -> Brief:
     settings = Look(**look)
     if isinstance(brief.settings, Recipe):
         settings = preset("draft", **{name: value for name, value in look.items() if name != "precision"})
-    return brief.model_copy(update={"settings": settings})
+    return brief.model_copy(update={"settings": settings, "weights": None})

@@ -23,7 +23,7 @@ from impasto.losses.sliced import SlicedWasserstein
 from impasto.losses.smoothness import TotalVariation
 from impasto.losses.terms import Loss, Targets, Term, describe, joined, mix, part_of, total
 from impasto.losses.wasserstein import Wasserstein
-from impasto.masks import Masks
+from impasto.masks import Masks, fitted
 from impasto.media.geometry import resample, shift
 from impasto.media.image import Picture
 from impasto.models.grain import varied
@@ -176,7 +176,8 @@ class StyleTransfer:
         for picture, mask in self.styles[number]:
             height, width = picture.shape[-2:]
             factor = max(long_side / max(height, width), SMALLEST_SIDE / min(height, width))
-            yield resample(picture, (round(height * factor), round(width * factor))).clamp(0, 1), mask
+            size = round(height * factor), round(width * factor)
+            yield resample(picture, size).clamp(0, 1), None if mask is None else fitted(mask, size).to(self.device)
 
     def _see(self, image: Tensor, terms: Sequence[Term], *, exact: bool) -> Iterator[tuple[str, Tensor]]:
         """(layer, features) in float32 for every layer that `terms` look at."""

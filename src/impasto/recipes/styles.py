@@ -118,7 +118,17 @@ class SavedStyle:
         return description
 
     def has_picture(self, style: str) -> bool:
-        """Whether it holds the painting, and not what is known of it."""
+        """Whether it holds the painting, and not what is known of it.
+
+        Raises:
+            SettingsError: it holds more than one style, and is to be mixed with others.
+        """
+        pictures = sum("picture" in key for key in self.state)
+        if of_map(style) is None and self.brief and (len(self.brief.regions) > 1 or pictures > 1 or not self.state):
+            raise SettingsError(
+                f"{self.path} holds more than one style, or those of a painter; give it alone, without other styles "
+                "and regions."
+            )
         region, number = _part(style)
         return f"{region}.picture.{number}" in self.state
 
@@ -130,7 +140,7 @@ class SavedStyle:
         """
         region, number = _part(style)
         key = f"{region}.picture.{number}"
-        if key not in self.state:
+        if not self.has_picture(style):
             raise WeightsError(
                 f"{self.path} holds what the instant network knows of a style, and no painting to optimise by; "
                 "save it with --engine optimize, or paint with --engine instant."
@@ -186,7 +196,8 @@ def save_style(brief: Brief, path: Path, pictures: Pictures, *, force: bool = Fa
         described = not any(key.startswith("picture") for key in known)
         changes = {"styles": ("saved",), "blend": ()} if described else {"styles": ("saved",) * len(region.styles)}
         regions.append(region.model_copy(update={**changes, "style_masks": ()}))
-    told = brief.model_copy(update={"regions": tuple(regions), "output": {}}).to_json()
+    kept = brief.model_copy(update={"regions": tuple(regions), "output": {}, "weights": None})
+    told = kept.renamed({brief.engine: Path(brief.engine).name}).to_json()
     metadata = {_ENCODER: sha256(weights_path("compact")), _BRIEF: told}
     with replacing(path, force=force) as temporary:
         save_file({key: value.contiguous() for key, value in state.items()}, temporary, metadata)
@@ -197,14 +208,17 @@ def _known(brief: Brief, region: Region, pictures: Pictures) -> dict[str, Tensor
     from impasto.recipes.one_pass import OnePass, _sized
 
     look = brief.look_of(region)
-    if brief.engine != "optimize" and look.color not in ("match", "histogram"):
+    statistics = brief.engine != "optimize" and not brief.engine.endswith(".onnx")
+    if statistics and look.color not in ("match", "histogram"):
         (description,) = OnePass.open(brief.model_copy(update={"regions": (region,)}), pictures).descriptions()
         return {f"{layer}.{name}": value.cpu() for layer, named in description.items() for name, value in named.items()}
     if any(region.style_masks):
         raise SettingsError("A part of a painting can be saved for the instant network in its own colours only.")
     copies = {}
     for at, style in enumerate(region.styles):
-        size = _sized(look, brief, pictures.dimensions(style))
+        saved = is_saved(style, pictures)
+        shape = SavedStyle.read(style, pictures).picture(style).size if saved else pictures.dimensions(style)
+        size = _sized(look, brief, shape)
         copies[f"picture.{at}"] = _compressed(read_painting(style, size, pictures))
     return copies
 

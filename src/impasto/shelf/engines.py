@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from impasto.errors import SettingsError, UnknownName
+from impasto.media.files import is_file
 from impasto.shelf.card import read_card
 from impasto.shelf.models import find, models
 
@@ -41,7 +42,7 @@ def chosen_engine(engine: str | None, styles: Sequence[str], usual: str = "optim
 
 def named_model(style: str) -> tuple[str | None, str | None]:
     """(model, style in it) if `style` names a trained painter."""
-    if Path(style).is_file() and Path(style).suffix not in _MODELS:
+    if is_file(style) and Path(style).suffix not in _MODELS:
         return None, None
     model, _, name = style.partition(":") if ":" in Path(style).name else (style, "", "")
     if Path(model).suffix in _MODELS or model in models():

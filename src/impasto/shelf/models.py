@@ -16,7 +16,7 @@ from impasto.shelf.card import SUFFIX, Card, load_model
 from impasto.weights.files import sha256
 
 _NAME = re.compile(r"\w[\w.-]{0,63}")
-RESERVED = ("optimize", "none", "auto", "rest", "draft", "balanced", "best", "gatys")
+RESERVED = ("optimize", "none", "auto", "rest", "saved", "subject", "face", "draft", "balanced", "best", "gatys")
 
 
 def shipped_folder() -> Path:
