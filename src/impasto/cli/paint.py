@@ -122,11 +122,13 @@ def _refuse_in_one_pass(brief: Brief, work: WorkOptions) -> None:
 
 def _painting(photo: Path, brief: Brief, target: Output, work: WorkOptions, pictures: Pictures) -> Painting:
     """The photo, the brief and its pictures opened; what is `auto` or `max` has become a number."""
-    from impasto.recipes.checkpoint import checkpoint_path, saved_brief
+    from impasto.recipes.output import checkpoint_path
     from impasto.recipes.painting import open_brief
     from impasto.recipes.strength import drafts, is_automatic, with_strength
 
     if work.resume and brief.settings.size == "max":
+        from impasto.recipes.checkpoint import saved_brief
+
         size = saved_brief(checkpoint_path(target.path)).settings.size
         brief = brief.model_copy(update={"settings": brief.settings.model_copy(update={"size": size})})
     if is_automatic(brief):
@@ -142,10 +144,13 @@ def _painting(photo: Path, brief: Brief, target: Output, work: WorkOptions, pict
 def _run(painting: Painting, target: Output, work: WorkOptions, began: float) -> None:
     """Paint, showing how it goes; write the picture, also when interrupted."""
     from impasto.cli.keeping import Keeper
-    from impasto.recipes.checkpoint import checkpoint_path, load_checkpoint
+    from impasto.recipes.output import checkpoint_path
 
-    unfinished = checkpoint_path(target.path)
-    state = load_checkpoint(unfinished, painting.record) if work.resume else None
+    unfinished, state = checkpoint_path(target.path), None
+    if work.resume:
+        from impasto.recipes.checkpoint import load_checkpoint
+
+        state = load_checkpoint(unfinished, painting.record)
     step, at_once = None, painting.record.brief["engine"] != "optimize"
     with stop_between_steps(at_once=at_once) as interrupt, progress_line() as progress:
         task = progress.add_task(target.path.name, total=1.0, note="")

@@ -14,11 +14,6 @@ from impasto.media.files import replacing
 from impasto.provenance import Record
 
 
-def checkpoint_path(output: Path) -> Path:
-    """Where the unfinished painting of `output` lies."""
-    return output.with_name(output.name + ".unfinished")
-
-
 def save_checkpoint(path: Path, state: State, record: Record) -> None:
     """Write `state` and what it belongs to.
 

@@ -81,3 +81,8 @@ class Output:
 def record_beside(picture: Path) -> Path:
     """The file beside a picture whose format cannot carry its record."""
     return picture.with_name(picture.name + ".json")
+
+
+def checkpoint_path(output: Path) -> Path:
+    """Where the unfinished painting of `output` lies."""
+    return output.with_name(output.name + ".unfinished")

@@ -11,7 +11,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from impasto.brief import SELECTORS, Brief, Region, of_map
-from impasto.controls import select
 from impasto.controls.color import finished
 from impasto.controls.maps import alike, colors_of, places_of
 from impasto.encoders import load_encoder
@@ -154,6 +153,8 @@ def find(what: str, picture: Tensor) -> Tensor:
         PictureError: there is none.
         SettingsError: an extra is missing.
     """
+    from impasto.controls import select
+
     if what == "face":
         return select.face(picture)
     return select.subject(picture, seen_in(picture))
