@@ -155,3 +155,15 @@ def test_who_has_seen_enough_may_leave() -> None:
         process.stdout.close()
         told = process.stderr.read()
     assert (process.returncode, told) == (141, b"")
+
+
+def test_whoever_stops_one_pass_is_told_and_finds_nothing_half_done(
+    photo: Path, style: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stopped(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("impasto.recipes.feedforward.FeedForward.draw", stopped)
+    assert run("paint", photo, style, "--engine", "instant", "-o", tmp_path / "out.png") == 130
+    assert "stopped" in capsys.readouterr().err
+    assert not (tmp_path / "out.png").exists()

@@ -32,6 +32,7 @@ app = App(
     name="impasto",
     version=lambda: version("impasto"),
     help_format="markdown",
+    suppress_keyboard_interrupt=False,
     help="""Paint a photo in the manner of a painting: offline, on a laptop, in seconds.
 
     Examples:
