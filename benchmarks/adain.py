@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from impasto.encoders import load_encoder
 from impasto.encoders.encoder import Encoder
-from impasto.losses.terms import Targets
+from impasto.losses.terms import Targets, joined
 from impasto.media.geometry import resample
 from impasto.media.image import Picture, read
 from impasto.media.writing import write
@@ -31,7 +31,7 @@ from impasto.training.instant import InstantTask
 from impasto.training.loop import launch, learn
 from impasto.training.pictures import Crops, find_pictures, split
 from impasto.training.settings import InstantTraining
-from impasto.training.styles import bind, channels_of, describe_styles
+from impasto.training.styles import channels_of, describe_styles
 from impasto.training.task import STYLE
 
 ADAIN_RATE = 1e-3
@@ -76,7 +76,7 @@ def main() -> None:
     data, fabric = arguments.shared / "data", launch(settings)
     encoder = load_encoder("compact").to(memory_format=torch.channels_last)
     photos, paintings = (split(paths) for paths in find_pictures([data / "photos", data / "paintings"]))
-    book = bind([told for _, told in describe_styles(encoder, paintings.training[::4], [1.0, 0.66], set())])
+    book = joined([told for _, told in describe_styles(encoder, paintings.training[::4], [1.0, 0.66], set())])
     channels = channels_of(encoder)
     print("| network | style | content |\n|---|---|---|")
     for name, make, rate in (("AdaIN", AdaIN, ADAIN_RATE), ("instant", Instant, settings.learning_rate)):

@@ -15,13 +15,14 @@ import torch
 from torch import Tensor
 
 from impasto.encoders import load_encoder
+from impasto.losses.terms import joined
 from impasto.models.painter import Painter
 from impasto.training.loading import Loader
 from impasto.training.loop import _Session, launch
 from impasto.training.painter import PainterTask
 from impasto.training.pictures import Crops, find_pictures
 from impasto.training.settings import PainterTraining
-from impasto.training.styles import bind, channels_of, describe_styles
+from impasto.training.styles import channels_of, describe_styles
 from impasto.training.task import unseen
 
 STYLE = Path(__file__).parent.parent / "examples" / "styles" / "swirls.jpg"
@@ -32,7 +33,7 @@ def main(photos: Path, rounds: int) -> None:
     """Print both speeds and their ratio."""
     settings = PainterTraining(device="cpu", validate_every=10**9)
     fabric, encoder = launch(settings), load_encoder("compact").to(memory_format=torch.channels_last)
-    book = bind([told for _, told in describe_styles(encoder, [STYLE], [1.0], set())])
+    book = joined([told for _, told in describe_styles(encoder, [STYLE], [1.0], set())])
     (paths,) = find_pictures([photos])
     network = Painter({"relu3_1": channels_of(encoder)["relu3_1"]}, 1)
     task = PainterTask(network, encoder, book, unseen(paths, book, 8, settings), settings)

@@ -69,19 +69,9 @@ def arguments(kind: type) -> str:
     return "\n".join(["| part | what |", "|---|---|", *rows])
 
 
-def reference() -> str:
-    """The whole page."""
-    presets = []
-    for name, make in PRESETS.items():
-        changed = make().model_dump(exclude_defaults=True)
-        told = ", ".join(f"`{key}={_shown(value)}`" for key, value in changed.items()) or "the defaults"
-        presets.append(f"- `{name}`: {told}")
-    shown = "\n\n".join(f"### impasto {' '.join(words)}\n\n```text\n{help_of(*words)}\n```" for words in commands(app))
-    return f"""# Reference
-
-Made from the code by `python docs/reference.py`.
-
-## The brief
+def of_brief() -> str:
+    """The parts of briefs and regions."""
+    return f"""## The brief
 
 What is said of a painting, in Python (`impasto.Brief`, `impasto.Region`) and as JSON; version 1.
 
@@ -90,8 +80,17 @@ What is said of a painting, in Python (`impasto.Brief`, `impasto.Region`) and as
 Each of `regions`:
 
 {arguments(Region)}
+"""
 
-## Settings
+
+def of_settings() -> str:
+    """Those of engines, presets and trainings."""
+    presets = []
+    for name, make in PRESETS.items():
+        changed = make().model_dump(exclude_defaults=True)
+        told = ", ".join(f"`{key}={_shown(value)}`" for key, value in changed.items()) or "the defaults"
+        presets.append(f"- `{name}`: {told}")
+    return f"""## Settings
 
 Of every engine (`impasto.Look`):
 
@@ -120,8 +119,10 @@ Of trainings: `instant`
 `encoder`
 
 {table(EncoderTraining)}
+"""
 
-## Files
+
+FILES = """## Files
 
 | suffix | what | form |
 |---|---|---|
@@ -135,11 +136,19 @@ Of trainings: `instant`
 
 A picture carries its record as XMP in the attribute `impasto:record`: JSON with `version` (2), `brief`, `content`, the
 `pictures` that the brief names, `encoder` and `model`, each with name and SHA-256, `done` and `versions`.
-
-## Commands
-
-{shown}
 """
+
+
+def of_commands() -> str:
+    """What each command says of itself."""
+    shown = "\n\n".join(f"### impasto {' '.join(words)}\n\n```text\n{help_of(*words)}\n```" for words in commands(app))
+    return f"## Commands\n\n{shown}\n"
+
+
+def reference() -> str:
+    """The whole page."""
+    title = "# Reference\n\nMade from the code by `python docs/reference.py`.\n"
+    return "\n".join([title, of_brief(), of_settings(), FILES, of_commands()])
 
 
 if __name__ == "__main__":

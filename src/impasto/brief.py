@@ -82,6 +82,11 @@ class Region(_Checked):
         return self
 
     @property
+    def grade(self) -> str | None:
+        """The picture whose grey is the strength, if it is one."""
+        return self.strength if isinstance(self.strength, str) and self.strength != "auto" else None
+
+    @property
     def shares(self) -> tuple[float, ...]:
         """A weight for each style."""
         return self.blend or (1.0,) * len(self.styles)
@@ -184,15 +189,13 @@ class Brief(_Checked):
     @property
     def parted(self) -> bool:
         """Whether not all of the photo is painted in one way."""
-        regions = self.regions
-        graded = any(isinstance(region.strength, str) and region.strength != "auto" for region in regions)
-        return len(regions) > 1 or regions[0].mask is not None or self.keep is not None or graded
+        first, *others = self.regions
+        return bool(others or first.mask or first.grade or self.keep)
 
     @property
     def parts(self) -> int:
         """How many masks its engine will hold at most; 0 where all of the photo is painted in one way."""
-        graded = sum(isinstance(region.strength, str) and region.strength != "auto" for region in self.regions)
-        return len(self.regions) + graded if self.parted else 0
+        return sum(1 + (region.grade is not None) for region in self.regions) if self.parted else 0
 
     def look_of(self, region: Region) -> Region:
         """The region with nothing left to the settings."""
@@ -223,9 +226,9 @@ class Brief(_Checked):
                 return reference
             if reference in names:
                 return names[reference]
-            match, (model, style) = _MAP.fullmatch(reference), named_model(reference)
-            if match and match[1] in names:
-                return f"{names[match[1]]}#{match[2]}"
+            part, (model, style) = of_map(reference), named_model(reference)
+            if part and part[0] in names:
+                return f"{names[part[0]]}#{part[1]}"
             if model and model in names:
                 return f"{names[model]}:{style}" if style else names[model]
             return reference
@@ -236,7 +239,7 @@ class Brief(_Checked):
                     "mask": new(region.mask),
                     "styles": tuple(new(style) or "" for style in region.styles),
                     "style_masks": tuple(new(mask) or "" for mask in region.style_masks),
-                    "strength": new(region.strength) if isinstance(region.strength, str) else region.strength,
+                    "strength": new(region.grade) or region.strength,
                 }
             )
             for region in self.regions
@@ -248,8 +251,7 @@ class Brief(_Checked):
         found: list[str | None] = [self.keep]
         for region in self.regions:
             styles = [style for style in region.styles if self.painter_style(style) is None]
-            graded = region.strength if isinstance(region.strength, str) and region.strength != "auto" else None
-            found += [region.mask, *styles, *region.style_masks, graded]
+            found += [region.mask, *styles, *region.style_masks, region.grade]
         return found
 
 
@@ -292,8 +294,8 @@ def _picture(reference: str | None) -> str | None:
     """The picture that a reference names, if it does."""
     if not reference or reference in SELECTORS:
         return None
-    match = _MAP.fullmatch(reference)
-    return match[1] if match else reference
+    part = of_map(reference)
+    return part[0] if part else reference
 
 
 def of_map(reference: str) -> tuple[str, str] | None:

@@ -56,7 +56,7 @@ class Masks:
     @property
     def areas(self) -> list[float]:
         """The share of the picture that each region covers."""
-        return [float(area) for area in self.inside.mean((0, 2, 3), dtype=_float32())]
+        return [float(area) for area in self.inside.mean((0, 2, 3))]
 
     def spread(self, values: Sequence[float]) -> Tensor:
         """One value for each region as a map (1, 1, H, W)."""
@@ -110,12 +110,6 @@ def _without_gaps(inside: Tensor) -> Tensor:
     ]
     nearness = torch.stack(distances).div(-_SOFTNESS).softmax(0).view_as(small).to(inside)
     return inside + gap * F.interpolate(nearness[None], (height, width), mode="bilinear", align_corners=False)
-
-
-def _float32() -> Any:
-    import torch
-
-    return torch.float32
 
 
 def grown(mask: Tensor, pixels: int) -> Tensor:

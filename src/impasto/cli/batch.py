@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from impasto.cli.options import FILES, LOOK, MAX_PIXELS, WHERE, WORK, RecipeOptions, explicit
+from impasto.cli.options import FILES, LOOK, WHERE, WORK, RecipeOptions, explicit
 from impasto.errors import SettingsError
+from impasto.media.image import MAX_PIXELS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

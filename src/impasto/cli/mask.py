@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Group, Parameter
 
-from impasto.cli.options import MAX_PIXELS
 from impasto.errors import SettingsError
+from impasto.media.image import MAX_PIXELS
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field, create_model
 
 from impasto.errors import SettingsError
 from impasto.media.files import is_file
+from impasto.media.image import MAX_PIXELS
 from impasto.settings import Recipe
 
 FILES = Group("Files", sort_key=1)
@@ -30,7 +31,6 @@ _GROUPS = {
     ),
     Group("Where it runs", sort_key=8): ("device", "precision"),
 }  # fmt: skip
-MAX_PIXELS = 250_000_000
 
 
 def _grouped() -> type[Recipe]:

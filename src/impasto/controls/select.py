@@ -1,7 +1,6 @@
 """Masks made from a picture: by box, points, strokes, colour; of a face, or of the subject without any hint.
 
-What is uncertain is decided by GrabCut (Rother et al., 2004) on a small copy, and sharpened on the picture itself by a
-guided filter (He et al., 2010). Masks are (1, 1, H, W) in [0, 1], pictures (1, 3, H, W).
+What is uncertain is decided by GrabCut. Masks are (1, 1, H, W) in [0, 1], pictures (1, 3, H, W).
 """
 
 from __future__ import annotations
@@ -10,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from impasto.controls.grabcut import SIDE, grabcut, largest, sharpened, small_copy, smoothed
 from impasto.errors import PictureError, SettingsError
 
 if TYPE_CHECKING:
@@ -21,11 +21,8 @@ if TYPE_CHECKING:
 Box = tuple[float, float, float, float]
 Point = tuple[float, float]
 
-_SIDE = 440
-_ROUNDS = 2
 _NEAREST, _MIDDLE = 5, 0.6
 _SHORT, _MOST_GROWTH = 0.04, 1.2
-_NOISE = 1.0
 _CASCADES = ("haarcascade_frontalface_alt2.xml", "haarcascade_profileface.xml")
 
 
@@ -40,7 +37,7 @@ def from_box(picture: Tensor, box: Box, features: Tensor) -> Tensor:
     """
     import numpy
 
-    cv2, small, scale = _small(picture)
+    cv2, small, scale = small_copy(picture)
     height, width = small.shape[:2]
     left, top, right, bottom = (round(value * scale) for value in box)
     left, top, right, bottom = max(0, left), max(0, top), min(width, right), min(height, bottom)
@@ -56,13 +53,13 @@ def from_box(picture: Tensor, box: Box, features: Tensor) -> Tensor:
     trimap[within] = cv2.GC_PR_BGD
     trimap[within & (unlike >= numpy.median(unlike[within]))] = cv2.GC_PR_FGD
     likely = (trimap == cv2.GC_PR_FGD).astype("float32")
-    mask = _largest(_grabcut(small, trimap))
+    mask = largest(grabcut(small, trimap))
     if not mask.any():  # by colours alone nothing stands out
-        return _sharpened(_smoothed(_largest(likely)), picture)
+        return sharpened(smoothed(largest(likely)), picture)
     if _reach_for_sides(mask, (left, top, right, bottom), trimap):
-        larger = _largest(_grabcut(small, trimap, rounds=1))
+        larger = largest(grabcut(small, trimap, rounds=1))
         mask = larger if larger.sum() <= _MOST_GROWTH * mask.sum() else mask
-    return _sharpened(_smoothed(mask), picture)
+    return sharpened(smoothed(mask), picture)
 
 
 def _reach_for_sides(mask: Array, box: tuple[int, int, int, int], trimap: Array) -> bool:
@@ -88,15 +85,6 @@ def _reach_for_sides(mask: Array, box: tuple[int, int, int, int], trimap: Array)
     return bool(ends)
 
 
-def _smoothed(mask: Array) -> Array:
-    """Without slits and spikes."""
-    import cv2
-    import numpy
-
-    closed = cv2.morphologyEx(mask, cv2.MORPH_CLOSE, numpy.ones((5, 5)))
-    return _largest(cv2.morphologyEx(closed, cv2.MORPH_OPEN, numpy.ones((7, 7))))
-
-
 def from_points(picture: Tensor, inside: Sequence[Point], outside: Sequence[Point] = ()) -> Tensor:
     """What points (x, y) in pixels lie on, and others do not.
 
@@ -105,12 +93,12 @@ def from_points(picture: Tensor, inside: Sequence[Point], outside: Sequence[Poin
     """
     import numpy
 
-    cv2, small, scale = _small(picture)
+    cv2, small, scale = small_copy(picture)
     height, width = small.shape[:2]
     if not inside:
         raise SettingsError("Expected one point or more on what is meant; give x,y in pixels.")
     trimap = numpy.full((height, width), cv2.GC_PR_BGD, numpy.uint8)
-    radius = max(2, _SIDE // 60)
+    radius = max(2, SIDE // 60)
     for points, sure, likely in ((outside, cv2.GC_BGD, cv2.GC_PR_BGD), (inside, cv2.GC_FGD, cv2.GC_PR_FGD)):
         for x, y in points:
             if not (0 <= x < picture.shape[3] and 0 <= y < picture.shape[2]):
@@ -121,11 +109,11 @@ def from_points(picture: Tensor, inside: Sequence[Point], outside: Sequence[Poin
             cv2.circle(trimap, place, 6 * radius, int(likely), -1)
         for x, y in points:
             cv2.circle(trimap, (round(x * scale), round(y * scale)), radius, int(sure), -1)
-    border = max(1, _SIDE // 100)
+    border = max(1, SIDE // 100)
     edge = numpy.ones_like(trimap, bool)
     edge[border:-border, border:-border] = False
     trimap[edge & (trimap == cv2.GC_PR_BGD)] = cv2.GC_BGD
-    return _sharpened(_grabcut(small, trimap), picture)
+    return sharpened(grabcut(small, trimap), picture)
 
 
 def from_strokes(picture: Tensor, strokes: Tensor) -> Tensor:
@@ -136,14 +124,14 @@ def from_strokes(picture: Tensor, strokes: Tensor) -> Tensor:
     """
     import numpy
 
-    cv2, small, _ = _small(picture)
+    cv2, small, _ = small_copy(picture)
     height, width = small.shape[:2]
     drawn = cv2.resize(strokes[0, 0].numpy(), (width, height), interpolation=cv2.INTER_AREA)
     trimap = numpy.full((height, width), cv2.GC_PR_BGD, numpy.uint8)
     trimap[drawn < 0.2], trimap[drawn > 0.8] = cv2.GC_BGD, cv2.GC_FGD
     if not (trimap == cv2.GC_FGD).any() or not (trimap == cv2.GC_BGD).any():
         raise PictureError("Expected strokes on grey: white on what is meant, black on what is not.")
-    return _sharpened(_grabcut(small, trimap), picture)
+    return sharpened(grabcut(small, trimap), picture)
 
 
 def from_color(picture: Tensor, color: str, tolerance: float = 0.12) -> Tensor:
@@ -179,7 +167,7 @@ def face(picture: Tensor) -> Tensor:
     """
     import numpy
 
-    cv2, small, _ = _small(picture)
+    cv2, small, _ = small_copy(picture)
     found = _faces(small)
     if not found:
         raise PictureError("No face was found in the picture; draw a mask, or give --box to impasto mask.")
@@ -196,7 +184,7 @@ def face(picture: Tensor) -> Tensor:
         cv2.ellipse(
             trimap, (x + w // 2, y + h // 2), (round(0.36 * w), round(0.46 * h)), 0, 0, 360, int(cv2.GC_FGD), -1
         )
-    return _sharpened(_grabcut(small, trimap), picture)
+    return sharpened(grabcut(small, trimap), picture)
 
 
 def subject(picture: Tensor, features: Tensor) -> Tensor:
@@ -207,88 +195,16 @@ def subject(picture: Tensor, features: Tensor) -> Tensor:
     """
     import numpy
 
-    cv2, small, _ = _small(picture)
+    cv2, small, _ = small_copy(picture)
     likely = cv2.resize(_salience(features), small.shape[1::-1], interpolation=cv2.INTER_CUBIC)
     low, high = numpy.quantile(likely, 0.6), numpy.quantile(likely, 0.93)
     trimap = numpy.full(likely.shape, cv2.GC_PR_BGD, numpy.uint8)
     trimap[likely > low], trimap[likely > high] = cv2.GC_PR_FGD, cv2.GC_FGD
     trimap[likely < numpy.quantile(likely, 0.25)] = cv2.GC_BGD
-    mask = _largest(_grabcut(small, trimap))
+    mask = largest(grabcut(small, trimap))
     if not mask.any():
         raise PictureError("Nothing stands out in the picture as its subject; draw a mask, or give a box.")
-    return _sharpened(_smoothed(mask), picture)
-
-
-def _small(picture: Tensor) -> tuple[Any, Array, float]:
-    """OpenCV, a small copy of the picture as it takes it, and its scale.
-
-    Raises:
-        SettingsError: OpenCV is missing.
-    """
-    try:
-        import cv2
-    except ImportError as error:
-        raise SettingsError("Masks are found with an extra; install it with: pip install 'impasto[masks]'.") from error
-    height, width = picture.shape[2:]
-    scale = min(1.0, _SIDE / max(height, width))
-    size = max(2, round(width * scale)), max(2, round(height * scale))
-    pixels = picture[0].permute(1, 2, 0).flip(2).contiguous().numpy()
-    small = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
-    return cv2, (small.clip(0, 1) * 255).round().astype("uint8"), scale
-
-
-def _grabcut(small: Array, trimap: Array, rounds: int = _ROUNDS) -> Array:
-    """0 or 1 for each pixel, from what is sure or likely; the same each time."""
-    import cv2
-    import numpy
-
-    kinds = set(numpy.unique(trimap))
-    if not kinds & {cv2.GC_BGD, cv2.GC_PR_BGD} or not kinds & {cv2.GC_FGD, cv2.GC_PR_FGD}:
-        return numpy.isin(trimap, (cv2.GC_FGD, cv2.GC_PR_FGD)).astype("float32")
-    cv2.setRNGSeed(0)
-    noise = numpy.random.default_rng(0).normal(0, _NOISE, small.shape)
-    small = (
-        (small + noise).round().clip(0, 255).astype("uint8")
-    )  # colours that lie in a plane, as of greys, find nothing
-    before, behind = numpy.zeros((1, 65)), numpy.zeros((1, 65))
-    cv2.grabCut(small, trimap, (0, 0, 0, 0), before, behind, rounds, cv2.GC_INIT_WITH_MASK)
-    return numpy.isin(trimap, (cv2.GC_FGD, cv2.GC_PR_FGD)).astype("float32")
-
-
-def _largest(mask: Array) -> Array:
-    """The largest connected part, and others at least a fifth as large; holes that are small are filled."""
-    import cv2
-    import numpy
-
-    count, labels, statistics, _ = cv2.connectedComponentsWithStats(mask.astype("uint8"))
-    if count < 2:
-        return mask
-    areas = statistics[1:, cv2.CC_STAT_AREA]
-    kept = [label for label, area in enumerate(areas, 1) if area >= 0.2 * areas.max()]
-    return numpy.isin(labels, kept).astype("float32")
-
-
-def _sharpened(mask: Array, picture: Tensor) -> Tensor:
-    """A small mask at the picture's size, its edge where the picture has one (a guided filter of its lightness)."""
-    import torch
-    import torch.nn.functional as F
-
-    height, width = picture.shape[2:]
-    coarse = torch.from_numpy(mask)[None, None]
-    light = picture.mean(1, keepdim=True)
-    size = coarse.shape[2], coarse.shape[3]
-    guide = F.interpolate(light, size, mode="bilinear", antialias=True, align_corners=False)
-
-    def blurred(x: Tensor) -> Tensor:
-        return F.avg_pool2d(F.pad(x, (2, 2, 2, 2), "replicate"), 5, 1)
-
-    mean, mask_mean = blurred(guide), blurred(coarse)
-    variance = blurred(guide * guide) - mean * mean
-    slope = (blurred(guide * coarse) - mean * mask_mean) / (variance + 1e-3)
-    slope, offset = blurred(slope), blurred(mask_mean - slope * mean)
-    both = F.interpolate(torch.cat([slope, offset], 1), (height, width), mode="bilinear", align_corners=False)
-    soft = both[:, :1] * light + both[:, 1:]
-    return ((soft - 0.5) * 2.5 + 0.5).clamp(0, 1)
+    return sharpened(smoothed(mask), picture)
 
 
 def _faces(small: Array) -> list[tuple[int, int, int, int]]:

@@ -116,7 +116,7 @@ def mix(descriptions: Sequence[Targets], weights: Sequence[float]) -> Targets:
 
 
 def joined(descriptions: Sequence[Targets]) -> Targets:
-    """Descriptions (1, ...) of the parts of a picture as one (R, ...)."""
+    """Descriptions (1, ...) of several styles, or of the parts of a picture, as one (R, ...)."""
     return {
         layer: {name: torch.cat([one[layer][name] for one in descriptions]) for name in named}
         for layer, named in descriptions[0].items()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -55,7 +55,7 @@ class Asked:
         """
         saved = self._saved(pictures or Pictures())
         if saved is not None:
-            return self._changed(saved.opened(), saved.state)
+            return self._changed(saved)
         regions = self._regions(pictures or Pictures())
         styles = [style for region in regions for style in region["styles"]]
         engine = chosen_engine(self.engine, styles, self.usual)
@@ -67,8 +67,6 @@ class Asked:
             changes["strength"] = strength
         if self.preset and engine != "optimize":
             raise SettingsError("--preset steers painting by optimisation; leave it out in one pass.")
-        if self.weights and engine != "optimize":
-            raise SettingsError("--weights steers painting by optimisation; leave it out in one pass.")
         return Brief(
             regions=regions,
             keep=self.keep,
@@ -134,11 +132,12 @@ class Asked:
         saved = SavedStyle.read(self.styles[0], pictures)
         return saved if saved.brief else None
 
-    def _changed(self, brief: Brief, known: Iterable[str]) -> Brief:
+    def _changed(self, saved: SavedStyle) -> Brief:
         """A saved brief with what was given besides; that counts for all of its regions."""
+        brief = saved.opened()
         if self.engine not in (None, brief.engine) or self.preset or self.blend:
             raise SettingsError(f"{self.styles[0]} says how to paint; leave out --engine, --preset and --blend.")
-        if "style_scale" in self.changes and not any("picture" in key for key in known):
+        if "style_scale" in self.changes and not saved.paintings:
             raise SettingsError(f"{self.styles[0]} has the size of its strokes fixed; leave out --style-scale.")
         own = {name: value for name, value in self.changes.items() if name in Region.model_fields}
         regions = [

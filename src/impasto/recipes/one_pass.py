@@ -5,19 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
-import torch
 from torch import Tensor
 
-from impasto.brief import Brief, Region, of_map
+from impasto.brief import Brief, Region
 from impasto.controls.color import recolored
 from impasto.device import choose_device, free_memory, telling_when_memory_ends
 from impasto.encoders import weights_path
-from impasto.errors import PictureError, SettingsError, TooLargeError
+from impasto.engine.scales import SMALLEST_SIDE
+from impasto.errors import PictureError, TooLargeError
 from impasto.losses.terms import Targets, mix, part_of
-from impasto.masks import Masks
 from impasto.media.geometry import fit
 from impasto.media.image import Picture
 from impasto.provenance import Record, Source, versions
@@ -25,61 +23,16 @@ from impasto.recipes.estimate import Estimate, seconds_of, trial_size
 from impasto.recipes.painting import Step
 from impasto.recipes.pictures import Given, Pictures, recorded
 from impasto.recipes.regions import Layout, lay_out
+from impasto.recipes.sources import Model, StyleSource, described, learned_styles, open_model, read_styles
 from impasto.recipes.strength import settled
-from impasto.recipes.styles import PaintingReader, SavedStyle, is_saved
-from impasto.settings import style_size
-from impasto.shelf.card import Card
+from impasto.recipes.styles import PaintingReader
 from impasto.weights.files import sha256
 
 if TYPE_CHECKING:
     from impasto.engine.optimize import State
 
-_LARGEST_RESULT = 1024
 _BASE_BYTES, _BYTES, _KEPT_BYTES = 700_000_000, 24, 40  # measured at 4K and 8K, a fifth more at most
 _MASK_BYTES = 24  # of each region, for its masks at all sizes
-_SMALLEST_SIDE = 32
-
-
-class Model(Protocol):
-    """A trained network, whatever runs it; what it makes of styles is its own affair."""
-
-    @property
-    def path(self) -> Path: ...
-    @property
-    def card(self) -> Card: ...
-    @property
-    def device(self) -> torch.device: ...
-    @property
-    def bfloat16(self) -> bool:
-        """Whether it computes in bfloat16."""
-        ...
-
-    def describe(self, painting: Tensor, mask: Tensor | None = None) -> Targets:
-        """What it knows of a style, from `painting` (1, 3, H, W) where `mask` (1, 1, H, W) is."""
-        ...
-
-    def style_of(self, descriptions: Sequence[Targets]) -> Any:
-        """The style of each region."""
-        ...
-
-    def learned_style(self, shares: Sequence[dict[str, float]]) -> Any:
-        """For each region, styles that a painter has learned, each with its weight; its first if there is none."""
-        ...
-
-    def draw(
-        self, photo: Tensor, style: Any, masks: Masks | None = None, *, seed: int = 0, in_place: bool = False
-    ) -> Tensor:
-        """`photo` (1, 3, H, W) painted in the variation `seed`; `in_place`: perhaps in its own memory."""
-        ...
-
-
-@dataclass(frozen=True)
-class StyleSource:
-    """A painting of a region: what is known of it, or its pixels and mask where its colours depend on the photo."""
-
-    description: Targets | None = None
-    pixels: Tensor | None = None
-    mask: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -99,13 +52,13 @@ class OnePass:
         Raises:
             InputError: a picture, saved style or setting that cannot be used.
         """
-        model = _open_model(brief, pictures)
+        model = open_model(brief, pictures)
         regions = [brief.look_of(region) for region in brief.regions]
         if model.card.kind == "instant":
             reader = PaintingReader(pictures)
-            sources = tuple(tuple(_read_styles(region, model, brief, reader)) for region in regions)
+            sources = tuple(tuple(read_styles(region, model, brief, reader)) for region in regions)
             return OnePass(brief, pictures, model, sources, ())
-        learned = tuple(_learned(region, model, brief) for region in regions)
+        learned = tuple(learned_styles(region, model, brief) for region in regions)
         model.learned_style(learned)
         return OnePass(brief, pictures, model, (), learned)
 
@@ -122,11 +75,11 @@ class OnePass:
         self._check_memory(fit(*shape, size))
         with telling_when_memory_ends(fit(*shape, size)):
             content = self.pictures.read(photo, size)
-            if min(content.size) < _SMALLEST_SIDE:
+            if min(content.size) < SMALLEST_SIDE:
                 height, width = content.size
                 raise PictureError(
                     f"At a size of {size} the photo would be {width}x{height} pixels; its short side needs "
-                    f"{_SMALLEST_SIDE}, so give a larger --size, or crop the photo."
+                    f"{SMALLEST_SIDE}, so give a larger --size, or crop the photo."
                 )
             brief = settled(self.brief, content, self.pictures)
             brief = brief.model_copy(update={"settings": brief.settings.model_copy(update={"size": size})})
@@ -224,13 +177,12 @@ class OnePassPainting:
         if not work.sources:
             return work.model.learned_style([work.learned[number] for number in layout.origin])
         masks = layout.masks and layout.masks.at(*photo.shape[2:])
-        of_photo = None
-        if min(layout.strengths) < 1:
-            of_photo = work.model.describe(photo, masks and masks.inside)  # type: ignore[arg-type]
+        weaker = min(layout.strengths) < 1
+        of_photo = work.model.describe(photo, masks.inside if masks else None) if weaker else None
         descriptions = []
         for at, (number, region, strength) in enumerate(zip(layout.origin, layout.regions, layout.strengths)):
             mask = masks.inside[:, at : at + 1] if masks else None
-            own = [_described(source, region, photo, mask, work.model) for source in work.sources[number]]
+            own = [described(source, region, photo, mask, work.model) for source in work.sources[number]]
             total = sum(region.shares)
             shares = [strength * share / total for share in region.shares]
             if strength < 1 and of_photo is not None:
@@ -263,78 +215,6 @@ class OnePassPainting:
     def _finished(self, pixels: Tensor) -> Picture:
         record = self.record.model_copy(update={"done": 1.0})
         return replace(self.photo, pixels=pixels, metadata=record.to_xmp())
-
-
-def _open_model(brief: Brief, pictures: Pictures) -> Model:
-    name = str(pictures.path(brief.engine)) if brief.engine in pictures.given else brief.engine
-    if name.endswith(".onnx"):
-        from impasto.recipes.onnx import OnnxModel
-
-        return OnnxModel.open(Path(name))
-    from impasto.recipes.feedforward import FeedForward
-
-    return FeedForward.open(name, brief.settings)
-
-
-def _learned(region: Region, model: Model, brief: Brief) -> dict[str, float]:
-    """{style: weight} of what a painter has learned."""
-    names = [brief.painter_style(style) for style in region.styles]
-    if any(name is None for name in names):
-        raise SettingsError(
-            f"{model.path.name} paints in its own styles and looks at no painting; give it in place of "
-            f"{Path(region.styles[names.index(None)]).name}, or paint with --engine instant."
-        )
-    if any(region.style_masks):
-        raise SettingsError("A painter looks at no painting, so that no part of one can be its style; leave it out.")
-    if region.style_scale != 1:
-        raise SettingsError("A painter has learned the size of its strokes; --style-scale needs another engine.")
-    shares: dict[str, float] = {}
-    for name, share in zip(names, region.shares):
-        chosen = name or model.card.styles[0]
-        shares[chosen] = shares.get(chosen, 0.0) + share
-    return shares
-
-
-def _read_styles(region: Region, model: Model, brief: Brief, reader: PaintingReader) -> Iterator[StyleSource]:
-    """The paintings of a region: described, or as they are where their colours still depend on the photo."""
-    pictures = reader.pictures
-    waits = region.color in ("match", "histogram")
-    for style, mask_name in zip(region.styles, region.style_masks or ("",) * len(region.styles)):
-        if brief.painter_style(style) is not None:
-            raise SettingsError(f"Expected a painting for the instant network, not {style}; give one.")
-        saved = SavedStyle.read(style, pictures) if is_saved(style, pictures) else None
-        if saved and not saved.has_picture(style):
-            if waits or mask_name or (of_map(style) is None and region.style_scale != 1):
-                raise SettingsError(
-                    "A saved style has its colours, its places and the size of its strokes fixed; --color match and "
-                    "histogram, parts of a painting and --style-scale need the painting itself."
-                )
-            if brief.engine.endswith(".onnx"):
-                raise SettingsError(f"An exported network reads paintings, not saved styles like {style}; give one.")
-            yield StyleSource(saved.description(style))
-            continue
-        size = _sized(region, brief, saved.picture(style).size if saved else pictures.dimensions(style))
-        painting, mask = reader.read(style, size, mask_name)
-        yield StyleSource(None, painting.pixels, mask) if waits else StyleSource(model.describe(painting.pixels, mask))
-
-
-def _sized(region: Region, brief: Brief, shape: tuple[int, int]) -> int:
-    """The long side at which a painting of `shape` is looked at: the result's, so that strokes are in proportion.
-
-    Raises:
-        SettingsError: it would be enlarged beyond all measure.
-    """
-    result = brief.settings.size
-    wanted = style_size(min(_LARGEST_RESULT, _LARGEST_RESULT if result == "max" else result), region.style_scale or 1.0)
-    height, width = fit(*shape, wanted)
-    return wanted if min(height, width) >= _SMALLEST_SIDE else -(-wanted * _SMALLEST_SIDE // min(height, width))
-
-
-def _described(source: StyleSource, region: Region, photo: Tensor, mask: Tensor | None, model: Model) -> Targets:
-    if source.description is not None:
-        return source.description
-    assert source.pixels is not None
-    return model.describe(recolored(source.pixels, region.color or "style", photo, mask), source.mask)
 
 
 def _recolored(painted: Tensor, photo: Tensor, layout: Layout) -> Tensor:

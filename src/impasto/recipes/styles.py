@@ -10,19 +10,23 @@ from torch import Tensor
 
 from impasto.brief import SELECTORS, Brief, Region, of_map
 from impasto.encoders import load_encoder, weights_path
+from impasto.engine.scales import SMALLEST_SIDE
 from impasto.errors import PictureError, SettingsError, WeightsError
 from impasto.losses.terms import Targets
 from impasto.media.files import replacing
+from impasto.media.geometry import fit
 from impasto.media.image import Picture, read
 from impasto.media.writing import write
 from impasto.models.instant import STYLE_LAYERS
 from impasto.recipes.pictures import Pictures
 from impasto.recipes.regions import MaskReader
+from impasto.settings import style_size
 from impasto.shelf.engines import STYLE_SUFFIX
 from impasto.weights.files import read_weights, sha256
 
 _ENCODER, _BRIEF = "impasto-encoder", "impasto-brief"
 _FLAT = 2 / 255
+_LARGEST_RESULT = 1024
 _QUALITY = 92
 
 
@@ -60,6 +64,18 @@ def read_painting(style: str, size: int, pictures: Pictures) -> Picture:
     return Pictures().read(SavedStyle.read(style, pictures).picture(style), size)
 
 
+def seen_size(region: Region, brief: Brief, shape: tuple[int, int]) -> int:
+    """The long side at which a painting of `shape` is looked at: the result's, so that strokes are in proportion.
+
+    Raises:
+        SettingsError: it would be enlarged beyond all measure.
+    """
+    result = brief.settings.size
+    wanted = style_size(min(_LARGEST_RESULT, _LARGEST_RESULT if result == "max" else result), region.style_scale or 1.0)
+    height, width = fit(*shape, wanted)
+    return wanted if min(height, width) >= SMALLEST_SIDE else -(-wanted * SMALLEST_SIDE // min(height, width))
+
+
 def check_not_flat(pixels: Tensor, name: object) -> None:
     """Raise `PictureError` where a picture (1, 3, H, W) is all one colour."""
     if float(pixels.amax((2, 3)).sub(pixels.amin((2, 3))).max()) < _FLAT:
@@ -94,6 +110,11 @@ class SavedStyle:
         text = metadata.get(_BRIEF)
         return SavedStyle(path, Brief.from_json(text, f"The brief in {path}") if text else None, state)
 
+    @property
+    def paintings(self) -> int:
+        """How many paintings it holds; 0 where it holds what is known of them."""
+        return sum(".picture." in key for key in self.state)
+
     def description(self, style: str) -> Targets:
         """What the instant network knows of it.
 
@@ -123,8 +144,8 @@ class SavedStyle:
         Raises:
             SettingsError: it holds more than one style, and is to be mixed with others.
         """
-        pictures = sum("picture" in key for key in self.state)
-        if of_map(style) is None and self.brief and (len(self.brief.regions) > 1 or pictures > 1 or not self.state):
+        several = self.brief and (len(self.brief.regions) > 1 or self.paintings > 1 or not self.state)
+        if of_map(style) is None and several:
             raise SettingsError(
                 f"{self.path} holds more than one style, or those of a painter; give it alone, without other styles "
                 "and regions."
@@ -205,7 +226,7 @@ def save_style(brief: Brief, path: Path, pictures: Pictures, *, force: bool = Fa
 
 def _known(brief: Brief, region: Region, pictures: Pictures) -> dict[str, Tensor]:
     """What is known of a region's style: statistics, or pictures."""
-    from impasto.recipes.one_pass import OnePass, _sized
+    from impasto.recipes.one_pass import OnePass
 
     look = brief.look_of(region)
     statistics = brief.engine != "optimize" and not brief.engine.endswith(".onnx")
@@ -218,7 +239,7 @@ def _known(brief: Brief, region: Region, pictures: Pictures) -> dict[str, Tensor
     for at, style in enumerate(region.styles):
         saved = is_saved(style, pictures)
         shape = SavedStyle.read(style, pictures).picture(style).size if saved else pictures.dimensions(style)
-        size = _sized(look, brief, shape)
+        size = seen_size(look, brief, shape)
         copies[f"picture.{at}"] = _compressed(read_painting(style, size, pictures))
     return copies
 
@@ -233,9 +254,8 @@ def _compressed(picture: Picture) -> Tensor:
 
 
 def _check_for_any_photo(brief: Brief) -> None:
-    graded = any(isinstance(region.strength, str) and region.strength != "auto" for region in brief.regions)
-    masks = [mask for mask in (brief.keep, *(region.mask for region in brief.regions)) if mask]
-    if graded or any(mask not in SELECTORS for mask in masks):
+    masks = [brief.keep, *(mask for region in brief.regions for mask in (region.mask, region.grade))]
+    if any(mask and mask not in SELECTORS for mask in masks):
         raise SettingsError(
             f"A saved style is for any photo, and a mask for one; save it with {', '.join(SELECTORS)} or without masks."
         )

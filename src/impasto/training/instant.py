@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from impasto.encoders import load_encoder
 from impasto.errors import SettingsError
-from impasto.losses.terms import Targets
+from impasto.losses.terms import Targets, joined
 from impasto.models.instant import Instant
 from impasto.shelf.card import load_model, write_model
 from impasto.training.loop import Progress, launch
@@ -18,7 +18,7 @@ from impasto.training.pictures import Crops, split_sources
 from impasto.training.report import Report, model_card, training_record
 from impasto.training.run_folder import RunFolder
 from impasto.training.settings import InstantTraining
-from impasto.training.styles import bind, channels_of, describe_styles
+from impasto.training.styles import channels_of, describe_styles
 from impasto.training.task import Choice, StyleTask, tested, unseen
 
 SCALES = (1.0, 0.66)
@@ -63,7 +63,7 @@ def train_instant(
     torch.manual_seed(settings.seed)
 
     def described(paths: Sequence[Path]) -> Targets:
-        return bind([description for _, description in describe_styles(encoder, paths, [1.0], set())])
+        return joined([description for _, description in describe_styles(encoder, paths, [1.0], set())])
 
     card, network = load_model(start) if start else (None, Instant(channels_of(encoder)))
     if card and card.kind != "instant":
@@ -80,7 +80,7 @@ def train_instant(
     validation = unseen(
         photo_split.validation, described(painting_split.validation[:_VALIDATION]), _VALIDATION, settings
     )
-    task = InstantTask(network, encoder, bind(descriptions), validation, settings)
+    task = InstantTask(network, encoder, joined(descriptions), validation, settings)
     crops = Crops([photo_split.training], settings.crop_size, seed=settings.seed, disturbed=0.0)
 
     progress: Progress | None = None

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from impasto.encoders import load_encoder
 from impasto.encoders.encoder import Encoder
 from impasto.errors import PictureError, SettingsError
-from impasto.losses.terms import Targets, part_of
+from impasto.losses.terms import Targets, joined, part_of
 from impasto.media.image import dimensions, read
 from impasto.models.instant import STYLE_LAYERS
 from impasto.models.painter import Painter
@@ -22,7 +22,7 @@ from impasto.training.pictures import Crops, Split, find_pictures, split_sources
 from impasto.training.report import Report, model_card, training_record
 from impasto.training.run_folder import RunFolder
 from impasto.training.settings import PainterTraining
-from impasto.training.styles import bind, channels_of, describe_style
+from impasto.training.styles import channels_of, describe_style
 from impasto.training.task import STYLE, Choice, StyleTask, tested, unseen
 
 _STYLE_SIZE = 512
@@ -78,7 +78,7 @@ def train_painter(
     encoder = load_encoder("compact").to(fabric.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     torch.manual_seed(settings.seed)
 
-    book = bind([_described(encoder, style, settings.style_scale) for style in styles])
+    book = joined([_described(encoder, style, settings.style_scale) for style in styles])
     validation = unseen(photo_split.validation, book, _VALIDATION, settings)
     network = _begin(start, names, encoder, book, validation[0])
     task = PainterTask(network, encoder, book, validation, settings)

@@ -50,14 +50,6 @@ def describe_styles(
             yield (number + 1) / len(paths), describe_style(encoder, picture.to(device_of(encoder)), scale)
 
 
-def bind(descriptions: Sequence[Targets]) -> Targets:
-    """One book of M styles: {layer: statistics (M, ...)}."""
-    return {
-        layer: {name: torch.cat([description[layer][name] for description in descriptions]) for name in statistics}
-        for layer, statistics in descriptions[0].items()
-    }
-
-
 def device_of(encoder: Encoder) -> torch.device:
     """Where the encoder is."""
     return next(encoder.parameters()).device
