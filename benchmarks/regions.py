@@ -133,7 +133,7 @@ def strips(folder: Path) -> None:
     inside = mask_of(folder / "temple" / "photo_regions.png", "ff0000", photo.size)
     pictures = {"mask": Picture(inside.expand(-1, 3, -1, -1))}
     swirls = Brief(
-        regions=[Region(mask="mask", styles=["looks:swirls"]), Region(styles=["looks:boats"])],
+        regions=[Region(mask="mask", styles=["looks:swirls"]), Region(styles=["looks:irises"])],
         settings={"size": 1024, "precision": "float32"},
     )
     regions = [Region(mask="mask", styles=[name]), Region(styles=[str(folder / "glass" / "style.jpg")])]
@@ -159,7 +159,7 @@ def cost(folder: Path, rounds: int) -> None:
     for engine, styles in (
         ("optimize", (style, other)),
         ("instant", (style, other)),
-        ("looks", ("looks:swirls", "looks:boats")),
+        ("looks", ("looks:swirls", "looks:irises")),
     ):
         regions = [Region(mask="mask", styles=[styles[0]]), Region(styles=[styles[1]])]
         jobs: list[Callable[[], object]] = []

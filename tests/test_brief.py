@@ -25,7 +25,7 @@ def test_it_goes_to_json_and_back() -> None:
 def test_the_engine_is_what_the_styles_ask_for() -> None:
     assert Brief(regions=[{"styles": ["a.jpg"]}]).engine == "optimize"
     assert Brief(regions=[{"styles": ["a.style"]}]).engine == "instant"
-    painter = Brief(regions=[{"styles": ["looks:swirls"]}, {"styles": ["looks:boats"], "mask": "m.png"}])
+    painter = Brief(regions=[{"styles": ["looks:swirls"]}, {"styles": ["looks:irises"], "mask": "m.png"}])
     assert painter.engine == "looks"
     assert type(painter.settings) is Look
     assert type(two().settings) is Recipe

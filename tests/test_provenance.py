@@ -50,7 +50,7 @@ def as_version_1(record: Record, names: list[str]) -> str:
     [
         (["one.png", "two.png"], ["--engine", "instant", "--color", "match", "--strength", 0.4], []),
         (["one.png"], ["--steps", 2, "--style-scale", 0.5], []),
-        (["looks:swirls", "looks:boats"], [], ["swirls", "boats"]),
+        (["looks:swirls", "looks:irises"], [], ["swirls", "irises"]),
     ],
 )
 def test_records_of_version_1_are_followed(

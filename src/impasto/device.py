@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING, Literal
 
 from impasto.errors import SettingsError, TooLargeError
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 DeviceName = Literal["auto", "cpu", "cuda", "mps"]
 Precision = Literal["auto", "float32", "bfloat16"]
+_M_MMAP_THRESHOLD = -3  # of glibc's mallopt: from which size on memory is asked for piece by piece
 
 
 def choose_device(name: DeviceName = "auto") -> torch.device:
@@ -95,8 +96,7 @@ def telling_when_memory_ends(shape: tuple[int, int]) -> Iterator[None]:
     try:
         yield
     except (MemoryError, RuntimeError) as error:
-        signs = ("can't allocate memory", "out of memory", "not enough memory")
-        if not isinstance(error, MemoryError) and not any(sign in str(error) for sign in signs):
+        if not memory_ended(error):
             raise
         smaller = max(64, int(0.7 * max(shape)) // 64 * 64)
         raise TooLargeError(
@@ -105,12 +105,26 @@ def telling_when_memory_ends(shape: tuple[int, int]) -> Iterator[None]:
         ) from error
 
 
+def memory_ended(error: Exception) -> bool:
+    """Whether an error says that there is no more memory."""
+    signs = ("can't allocate memory", "out of memory", "not enough memory")
+    return isinstance(error, MemoryError) or any(sign in str(error) for sign in signs)
+
+
 def cores() -> int:
     """Physical cores that this process may use."""
     import psutil
 
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return min(allowed, psutil.cpu_count(logical=False) or allowed)
+
+
+def return_freed_memory() -> None:
+    """From here on, what this process frees is the machine's again at once, at some cost in time; on Linux."""
+    import ctypes
+
+    with suppress(AttributeError, OSError, TypeError):
+        ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, 4 << 20)
 
 
 def free_memory(device: torch.device) -> int:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from impasto.encoders.encoder import Encoder
 from impasto.errors import WeightsError
-from impasto.losses.wasserstein import Wasserstein
+from impasto.losses.terms import Statistics
 from impasto.media.files import replacing
 from impasto.models.instant import STYLE_LAYERS, Instant
 from impasto.models.painter import Painter
@@ -122,15 +122,21 @@ class _ReaderGraph(_Seeing):
 
     def forward(self, painting: Tensor) -> Tensor:
         seen = self.see(painting, STYLE_LAYERS)
-        style = self.network.style({layer: Wasserstein().describe(features) for layer, features in seen.items()})
+        style = self.network.style({layer: _described(features) for layer, features in seen.items()})
         return flat_code(style)
+
+
+def _described(features: Tensor) -> Statistics:
+    """What `Wasserstein.describe` gives, in operations that ONNX has."""
+    flat = features.flatten(2)
+    return {"mean": flat.mean(2), "moment": flat @ flat.mT / flat.shape[2]}
 
 
 class _InstantGraph(_Seeing):
     def __init__(self, encoder: Encoder, network: Instant) -> None:
         super().__init__(encoder)
         self.network = network
-        self.widths = [stage.width for stage in network.stages]
+        self.widths = [stage.width for stage in [*network.stages, *network.between]]
         self.deep = encoder.architecture.convolutions["4_1"]
 
     def forward(self, content: Tensor, code: Tensor) -> Tensor:

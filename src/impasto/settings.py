@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
@@ -43,9 +44,21 @@ class Look(BaseModel):
     style_scale: float = Field(
         1.0, ge=0.1, le=8, description="Size at which the painting is seen: finer marks below 1, softer ones above."
     )
+    memory: str = Field("", description="Most memory to use, like 2GB; without it, most of what is free.")
     seed: int = Field(0, ge=0, lt=2**63, description="Variation: another number, another picture; 0 is the plain one.")
     device: DeviceName = Field("auto", description="Where to compute.")
     precision: Precision = Field("auto", description="bfloat16 where it is faster, or one of both.")
+
+    @field_validator("memory")
+    @classmethod
+    def _memory_as_written(cls, value: str) -> str:
+        _bytes_of(value)
+        return value
+
+    @property
+    def memory_bytes(self) -> float | None:
+        """The most memory to use, in bytes."""
+        return _bytes_of(self.memory) if self.memory else None
 
     @field_validator("size")
     @classmethod
@@ -53,6 +66,17 @@ class Look(BaseModel):
         if isinstance(value, int) and not 64 <= value <= 32768:
             raise ValueError("must be from 64 to 32768 pixels, or max")
         return value
+
+
+def _bytes_of(memory: str) -> float:
+    """Of `2GB`, `1500 MB`, `1.5GiB`; 0 of nothing."""
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kmgt])(i?)b\s*", memory, re.IGNORECASE)
+    if memory and not match:
+        raise ValueError("must be a number of MB or GB, like 1500MB or 2GB")
+    if not match:
+        return 0.0
+    unit = (1024.0 if match[3] else 1000.0) ** ("kmgt".index(match[2].lower()) + 1)
+    return float(match[1]) * unit
 
 
 def style_size(size: int, style_scale: float) -> int:
@@ -87,7 +111,9 @@ class Recipe(OptimizerSettings, Look):
     content_layers: dict[str, float] = Field(
         {"relu3_4": 0.5, "relu4_2": 0.5}, description="Layers that judge content, with weights."
     )
-    content_weight: float = Field(0.15, ge=0, description="Weight of content.")
+    content_weight: float = Field(
+        0.16, ge=0, description="Weight of content at 512 px; it grows with the size, up to 2048 px."
+    )
     smoothness: Literal["l1", "l2"] = Field(
         "l2", description="What smoothness is: total variation, absolute or squared."
     )
@@ -96,12 +122,28 @@ class Recipe(OptimizerSettings, Look):
         "instant",
         description="First picture: the photo, noise, the photo in the style's colours, or painted in one pass.",
     )
-    detail: float = Field(0.8, ge=0, le=1, description="Share of the photo's own detail added at each finer size.")
+    detail: float = Field(
+        1.0, ge=0, le=1, description="Share of the detail of a first picture at each finer size that is added there."
+    )
     steps: tuple[int, ...] = Field(
         (0, 0, 24), description="Steps at long sides of 128, 256, 512 px, then halved; 0: not there."
     )
     jitter: bool = Field(False, description="Move the picture by a pixel between steps: less grain, but more steps.")
+    tile: int = Field(
+        -1,
+        ge=-1,
+        le=1 << 16,
+        description="Side of the tiles in which the picture is judged, exactly as in one piece; 0: in one piece, -1: "
+        "as memory asks for.",
+    )
     pyramid: bool = Field(True, description="Paint coarse to fine; otherwise at the full size only.")
+
+    @field_validator("tile")
+    @classmethod
+    def _tile_on_the_grid(cls, value: int) -> int:
+        if value > 0 and (value < 128 or value % 16):
+            raise ValueError("must be a multiple of 16 from 128 on, or 0, or -1")
+        return value
 
     @field_validator("style_layers", "content_layers", mode="before")
     @classmethod
@@ -138,12 +180,12 @@ def balanced() -> Recipe:
 
 def draft() -> Recipe:
     """A first look."""
-    return Recipe(learning_rate=0.012, decay=0.5, steps=(0, 0, 5))
+    return Recipe(learning_rate=0.02, decay=0.5, averaging=0.6, steps=(0, 0, 5))
 
 
 def best() -> Recipe:
     """As good as it gets."""
-    return Recipe(steps=(0, 0, 100), learning_rate=0.04, jitter=True)
+    return Recipe(steps=(0, 0, 80, 24), averaging=0.9, jitter=True)
 
 
 def gatys() -> Recipe:

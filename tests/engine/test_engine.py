@@ -15,6 +15,7 @@ from impasto.engine.optimizer_settings import OptimizerSettings
 from impasto.engine.optimizers import Adam
 from impasto.engine.scales import Scale, plan_scales
 from impasto.engine.start import first_image
+from impasto.engine.tiles import Slope
 from impasto.errors import DivergedError
 from impasto.losses.wasserstein import Wasserstein
 from impasto.media.geometry import resample
@@ -33,10 +34,10 @@ class Bowl:
     def objective(self, scale: Scale) -> Objective:
         wanted = resample(WANTED, (scale.height, scale.width))
 
-        def objective(image: Tensor, *, step: int, exact: bool) -> tuple[Tensor, dict[str, float]]:
+        def objective(image: Tensor, *, step: int, exact: bool) -> Slope:
             self.exact.append(exact)
-            loss = (image - wanted).square().sum()
-            return loss, {"bowl": float(loss.detach())}
+            loss = float((image - wanted).square().sum())
+            return Slope(loss, {"bowl": loss}, 2 * (image - wanted))
 
         return objective
 
@@ -75,7 +76,7 @@ def test_scales_too_narrow_to_see_are_left_out() -> None:
 @pytest.mark.parametrize("optimizer", ["adam", "sgd", "lbfgs"])
 def test_every_optimizer_goes_down(optimizer: str) -> None:
     rate = {"adam": 0.05, "sgd": 0.05, "lbfgs": 1.0}[optimizer]
-    steps = run(OptimizerSettings(optimizer=optimizer, learning_rate=rate))  # type: ignore[arg-type]
+    steps = run(OptimizerSettings(optimizer=optimizer, learning_rate=rate, averaging=0.9))  # type: ignore[arg-type]
     assert float((steps[-1].picture - WANTED).abs().mean()) < 0.02
     assert steps[-1].done == pytest.approx(1)
     assert steps[-1].picture.shape == WANTED.shape
@@ -121,9 +122,9 @@ def test_nan_stops_with_advice() -> None:
         def objective(self, scale: Scale) -> Objective:
             inner = super().objective(scale)
 
-            def objective(image: Tensor, *, step: int, exact: bool) -> tuple[Tensor, dict[str, float]]:
-                loss, parts = inner(image, step=step, exact=exact)
-                return loss * (float("nan") if len(self.exact) > 4 else 1.0), parts
+            def objective(image: Tensor, *, step: int, exact: bool) -> Slope:
+                slope = inner(image, step=step, exact=exact)
+                return slope._replace(loss=float("nan")) if len(self.exact) > 4 else slope
 
             return objective
 
@@ -143,8 +144,8 @@ def test_clipping_shortens_the_first_step() -> None:
 def test_enlarging_an_untouched_photo_gives_the_photo() -> None:
     photo = picture(64, 64) * 0.9 + 0.05 * torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
     small = resample(photo, (32, 32))
-    torch.testing.assert_close(enlarge(small, photo, small, 1.0), photo.clamp(0, 1))
-    torch.testing.assert_close(enlarge(small, photo, small, 0.0), resample(small, (64, 64)).clamp(0, 1))
+    torch.testing.assert_close(enlarge(small, photo, 1.0), photo.clamp(0, 1))
+    torch.testing.assert_close(enlarge(small, photo, 0.0), resample(small, (64, 64)).clamp(0, 1))
 
 
 def test_starts() -> None:

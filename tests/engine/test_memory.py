@@ -1,8 +1,7 @@
-"""The estimate of memory, against what a process really takes."""
+"""Memory: the estimate against what a process really takes, and tiles that keep it where it may be."""
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from impasto.encoders.compact import load_compact
-from impasto.engine.memory import bytes_per_pixel
+from impasto.engine.memory import SMALLEST_TILE, WHOLE, footprint
 from impasto.settings import Recipe
 
 MEASURE = """
@@ -18,29 +17,38 @@ import sys
 from pathlib import Path
 from fakes import picture
 import impasto
-size, count = map(int, sys.argv[1:])
+size, count, tile = map(int, sys.argv[1:])
 parts = {f"mask {n}": impasto.Picture(picture(size, size, n)) for n in range(count)}
 given = {"style": impasto.Picture(picture(size, size, 1)), **parts}
-settings = impasto.Recipe(size=size, steps=(2,), pyramid=False, start="content")
+settings = impasto.Recipe(size=size, steps=(2,), pyramid=False, start="content", tile=tile, precision="float32")
 regions = [impasto.Region(styles=["style"], mask=name) for name in [*parts, None][:max(1, count)]]
 brief = impasto.Brief(regions=regions, engine="optimize", settings=settings)
 list(impasto.paint(impasto.Picture(picture(size, size)), brief, given))
 status = dict(line.split(":") for line in Path("/proc/self/status").read_text().splitlines())
 print(int(status["VmHWM"].split()[0]) * 1024)
 """
+RECIPE, COMPACT = Recipe(), load_compact()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="VmHWM is Linux's: ru_maxrss counts the parent's memory, too")
-@pytest.mark.parametrize("regions", [0, 2])
-def test_the_estimate_is_near_and_not_below(regions: int) -> None:
-    returned_when_freed = os.environ | {"MALLOC_MMAP_THRESHOLD_": str(1 << 20)}
+@pytest.mark.parametrize(("regions", "tile"), [(0, WHOLE), (2, WHOLE), (0, 256)])
+def test_the_estimate_is_within_a_quarter(regions: int, tile: int) -> None:
+    command = [sys.executable, "-c", MEASURE, "900", str(regions), str(tile)]
+    tests = Path(__file__).parent.parent
+    done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=tests)
+    expected = footprint(
+        COMPACT.architecture, RECIPE.layers(), RECIPE.content_layers, COMPACT.reach, regions, value=4
+    ).peak(900**2, tile)
+    assert 0.75 < expected / int(done.stdout) < 1.33
 
-    def peak(size: int) -> int:
-        command = [sys.executable, "-c", MEASURE, str(size), str(regions)]
-        tests = Path(__file__).parent.parent
-        done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=tests, env=returned_when_freed)
-        return int(done.stdout)
 
-    measured = (peak(1024) - peak(512)) / (1024**2 - 512**2)
-    estimated = bytes_per_pixel(load_compact().architecture, Recipe().layers(), regions)
-    assert 0.6 * estimated < measured < estimated
+def test_tiles_are_as_large_as_memory_allows() -> None:
+    own = footprint(COMPACT.architecture, RECIPE.layers(), RECIPE.content_layers, COMPACT.reach, 0, value=4)
+    pixels = 4032 * 3024
+    assert own.side(pixels, own.peak(pixels)) == WHOLE
+    sides = [own.side(pixels, share * own.peak(pixels)) for share in (0.9, 0.7, 0.5)]
+    assert sides == sorted(sides, reverse=True)
+    assert sides[-1] >= SMALLEST_TILE
+    assert own.side(pixels, own.least(pixels)) == SMALLEST_TILE
+    assert own.side(pixels, 0.99 * own.least(pixels)) is None
+    assert own.least(own.most_pixels(2e9)) == pytest.approx(2e9, rel=0.01)

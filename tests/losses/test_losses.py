@@ -15,7 +15,7 @@ from impasto.losses.gram import Gram
 from impasto.losses.moments import Moments
 from impasto.losses.sliced import SlicedWasserstein, quantiles_of
 from impasto.losses.smoothness import TotalVariation
-from impasto.losses.terms import Loss, Term, describe, mix, total
+from impasto.losses.terms import Loss, PlaceLoss, Term, describe, mix, total
 from impasto.losses.wasserstein import Wasserstein
 
 A = torch.tensor([[1.0, 3.0], [2.0, 0.0]]).view(1, 2, 1, 2)
@@ -26,7 +26,9 @@ STYLES: list[Loss] = [
 ]  # fmt: skip
 
 
-def distance(loss: Loss, x: Tensor, y: Tensor) -> float:
+def distance(loss: Loss | PlaceLoss, x: Tensor, y: Tensor) -> float:
+    if isinstance(loss, PlaceLoss):
+        return float(loss.compare(loss.describe(x, loss.photo(y))))
     return float(loss.compare(loss.describe(x), loss.prepare(loss.describe(y))))
 
 
@@ -142,7 +144,7 @@ def test_total_reports_weighted_parts(noise: Tensor) -> None:
     ]
     zero = describe(terms, [("relu1_1", torch.zeros_like(noise)), ("image", noise)])
     targets = {term.name: term.prepare(zero[term.name]) for term in terms}
-    value, parts = total(terms, describe(terms, features), targets)
+    value, parts = total(terms, describe(terms, features, photo=targets), targets)
     assert parts["content"] == pytest.approx(4 * 0.5 * float(noise.square().mean()), rel=1e-5)
     assert float(value) == pytest.approx(sum(parts.values()), rel=1e-5)
 

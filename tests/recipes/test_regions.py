@@ -367,7 +367,7 @@ def test_what_would_be_ignored_is_refused(save: Any, tmp_path: Path, capsys: pyt
         ([plain, "--style-scale", 2], "size of its strokes fixed"),
         ([two, other, *slow], "holds more than one style"),
         ([plain, style, "--style-scale", 2], "size of its strokes fixed"),
-        (["looks:swirls", "--region", f"{photo}=looks:boats,part={photo}"], "no part of one"),
+        (["looks:swirls", "--region", f"{photo}=looks:irises,part={photo}"], "no part of one"),
         ([style, "--mask", "x" * 300], "no file"),
     ):
         assert run("paint", photo, *arguments, "--size", 96, "-o", tmp_path / "o.png") == 2, arguments

@@ -27,9 +27,9 @@ _GROUPS = {
     ),
     Group("How it is painted", sort_key=7): (
         "start", "detail", "steps", "jitter", "pyramid", "optimizer", "learning_rate", "decay", "averaging", "clip",
-        "patience", "tolerance",
+        "patience", "tolerance", "tile",
     ),
-    Group("Where it runs", sort_key=8): ("device", "precision"),
+    Group("Where it runs", sort_key=8): ("device", "precision", "memory"),
 }  # fmt: skip
 
 

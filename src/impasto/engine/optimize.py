@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from impasto.engine.optimizer_settings import OptimizerSettings
 from impasto.engine.optimizers import OPTIMIZERS
 from impasto.engine.scales import Scale
+from impasto.engine.tiles import Slope
 from impasto.errors import DivergedError
 from impasto.media.geometry import resample
 
@@ -24,8 +24,8 @@ _FULL_PRECISION_SHARE = 0.1
 class Objective(Protocol):
     """What the picture is judged by at one size."""
 
-    def __call__(self, image: Tensor, *, step: int, exact: bool) -> tuple[Tensor, dict[str, float]]:
-        """The loss () of `image` (1, 3, H, W) and its named parts, at a step counted from 0.
+    def __call__(self, image: Tensor, *, step: int, exact: bool) -> Slope:
+        """How `image` (1, 3, H, W) is judged at a step counted from 0.
 
         `exact` asks for full precision.
         """
@@ -71,6 +71,11 @@ class Update:
     done: float
     picture: Tensor
     state: Callable[[], State | None]
+
+
+def ends_exactly(steps: Sequence[int]) -> bool:
+    """Whether there are so many steps that the last are taken in full precision."""
+    return (1 - _FULL_PRECISION_SHARE) * sum(steps) <= sum(steps) - 1
 
 
 def optimize(
@@ -126,8 +131,8 @@ class _Walk:
         self.settled = False
         self.scale, self.step, self.weight = scale, 0, 0.0
         self.best, self.waited = math.inf, 0
-        self.image = image.contiguous().requires_grad_()
-        self.average = torch.zeros_like(self.image, requires_grad=False)
+        self.image = image.contiguous()
+        self.average = torch.zeros_like(self.image)
         self.optimizer.enlarge((image.shape[-2], image.shape[-1]))
         self.settled = True
 
@@ -135,21 +140,18 @@ class _Walk:
         """Go back to where `state` was taken."""
         self.scale, self.step, self.weight = state.scale, state.step, state.weight
         self.best, self.waited = state.best, state.waited
-        self.image = state.image.clone().requires_grad_()
+        self.image = state.image.clone()
         self.average = state.average.clone()
         self.optimizer.load(state.optimizer)
 
     def advance(self, objective: Objective, exact: bool, done: float) -> tuple[float, dict[str, float]]:
         """One update, when a share `done` of this size's are; the loss before it and its parts."""
-        with torch.enable_grad():
-            loss, losses = objective(self.image, step=self.step, exact=exact)
-        total = float(loss.detach())
+        total, losses, gradient = objective(self.image, step=self.step, exact=exact)
         if not math.isfinite(total):
             raise DivergedError(
                 f"The loss became {total} at size {self.scale + 1}, step {self.step + 1}; "
                 f"lower --learning-rate (now {self.settings.learning_rate:g}) or the weights."
             )
-        gradient = torch.autograd.grad(loss, self.image)[0].contiguous()
         if self.settings.clip:
             gradient *= min(1.0, self.settings.clip / (float(gradient.norm()) + 1e-12))
         self.settled = False
@@ -182,7 +184,7 @@ class _Walk:
         return State(
             self.scale,
             self.step,
-            self.image.detach().clone(),
+            self.image.clone(),
             self.average.clone(),
             self.weight,
             self.best,
@@ -191,16 +193,13 @@ class _Walk:
         )
 
 
-def enlarge(coarser: Tensor, content: Tensor, coarse_content: Tensor, detail: float | Tensor) -> Tensor:
-    """The result of a coarser size at the size of `content`, with a share of the photo's own detail.
+def enlarge(coarser: Tensor, first: Tensor, detail: float) -> Tensor:
+    """The result of a coarser size at the size of `first`, with a share of the detail that `first` has beyond it.
 
-    `detail` 1 adds all that the photo has beyond `coarse_content`, the photo at the coarser size; 0 adds nothing; a map
-    (1, 1, H, W) of the size of `coarse_content` says it for each place. All others (1, 3, H, W) in [0, 1].
+    `first` is a picture of that size to start from: the photo, or what one pass makes of it. All are (1, 3, H, W) in
+    [0, 1].
     """
-    size = (content.shape[-2], content.shape[-1])
-    if isinstance(detail, Tensor):
-        fine = F.interpolate(detail, size, mode="bilinear", align_corners=False)
-        return (resample(coarser - detail * coarse_content, size) + fine * content).clamp(0, 1)
-    if not detail:
-        return resample(coarser, size).clamp(0, 1)
-    return (resample(coarser - detail * coarse_content, size) + detail * content).clamp(0, 1)
+    if detail:
+        coarser = torch.sub(coarser, resample(first, (coarser.shape[-2], coarser.shape[-1])), alpha=detail)
+    enlarged = resample(coarser, (first.shape[-2], first.shape[-1]))
+    return (enlarged.add_(first, alpha=detail) if detail else enlarged).clamp(0, 1)

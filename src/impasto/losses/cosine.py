@@ -14,11 +14,12 @@ from impasto.losses.terms import Statistics
 class Cosine:
     """Mean over positions of 1 − cos(F, P), between the feature vectors of the picture and of the photo."""
 
-    def describe(self, features: Tensor, mask: Tensor | None = None) -> Statistics:
-        return {"features": features}
+    def photo(self, features: Tensor, mask: Tensor | None = None) -> Tensor:
+        return features
 
-    def prepare(self, statistics: Statistics) -> Statistics:
-        return statistics
+    def describe(self, features: Tensor, photo: Tensor, mask: Tensor | None = None) -> Statistics:
+        cosine = F.cosine_similarity(features.float(), photo.float(), dim=1, eps=1e-6)
+        return {"distance": (1 - cosine).mean((1, 2))}
 
-    def compare(self, statistics: Statistics, target: Statistics) -> Tensor:
-        return (1 - F.cosine_similarity(statistics["features"], target["features"], dim=1, eps=1e-6)).mean()
+    def compare(self, statistics: Statistics) -> Tensor:
+        return statistics["distance"]

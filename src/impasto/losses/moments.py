@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+import torch
 from torch import Tensor
 
 from impasto.losses.terms import Statistics, mean_of
@@ -21,6 +22,7 @@ class Moments:
     normalisation: Literal["sum", "mean", "relative"] = "sum"
 
     def describe(self, features: Tensor, mask: Tensor | None = None) -> Statistics:
+        features = features.float() if features.dtype == torch.bfloat16 else features
         return {"mean": mean_of(features, mask), "square": mean_of(features.square(), mask)}
 
     def prepare(self, statistics: Statistics) -> Statistics:

@@ -23,7 +23,7 @@ class SlicedWasserstein:
     seed: int = 0
 
     def describe(self, features: Tensor, mask: Tensor | None = None) -> Statistics:
-        flat = features.flatten(2)
+        flat = (features.float() if features.dtype == torch.bfloat16 else features).flatten(2)
         generator = torch.Generator().manual_seed(self.seed)
         directions = torch.randn(self.directions, flat.shape[1], generator=generator)
         directions = (directions / directions.norm(dim=1, keepdim=True)).to(flat)

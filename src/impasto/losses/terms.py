@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -35,7 +35,27 @@ class Loss(Protocol):
         ...
 
     def compare(self, statistics: Statistics, target: Statistics) -> Tensor:
-        """Distance (N,) of descriptions from prepared targets, 0 for a picture's own; () where places are compared."""
+        """Distance (N,) of descriptions from prepared targets, 0 for a picture's own."""
+        ...
+
+
+@runtime_checkable
+class PlaceLoss(Protocol):
+    """One formula that holds each place of a picture against the same place of the photo."""
+
+    def photo(self, features: Tensor, mask: Tensor | None = None) -> Tensor:
+        """What is kept of the photo's `features` (N, C, H, W), in the same shape; `mask` as below."""
+        ...
+
+    def describe(self, features: Tensor, photo: Tensor, mask: Tensor | None = None) -> Statistics:
+        """Means over places (N, ...) of `features` beside the `photo`'s; of all its tiles they may be averaged.
+
+        `mask` (1, R, H, W), whose R parts sum to 1 at each place: regions of one picture.
+        """
+        ...
+
+    def compare(self, statistics: Statistics) -> Tensor:
+        """Distance (N,)."""
         ...
 
 
@@ -47,7 +67,7 @@ class Term:
     """
 
     name: str
-    loss: Loss
+    loss: Loss | PlaceLoss
     layers: Mapping[str, float]
     weight: float
     areas: tuple[float, ...] = ()
@@ -58,7 +78,9 @@ class Term:
                 raise SettingsError(f"The {self.name} weight of {layer} must be 0 or more, not {weight}.")
 
     def prepare(self, descriptions: Targets) -> Targets:
-        """Targets for `value`."""
+        """Targets for `total`."""
+        if isinstance(self.loss, PlaceLoss):
+            return descriptions
         return {layer: self.loss.prepare(statistics) for layer, statistics in descriptions.items()}
 
     def mask_of(self, masks: Masks | None) -> Tensor | None:
@@ -69,15 +91,28 @@ class Term:
 
 
 def describe(
-    terms: Sequence[Term], features: Iterable[tuple[str, Tensor]], masks: Masks | None = None
+    terms: Sequence[Term],
+    features: Iterable[tuple[str, Tensor]],
+    masks: Masks | None = None,
+    photo: Mapping[str, Targets] | None = None,
 ) -> dict[str, Targets]:
-    """{term: {layer: statistics}} of (layer, features (N, C, H, W)) as they come; `masks` of the picture's regions."""
+    """{term: {layer: statistics}} of (layer, features (N, C, H, W)) as they come; `masks` of the picture's regions.
+
+    Without `photo`, these are the photo's own: of terms that compare places, its features are kept, {"photo": (N, C, H,
+    W)}, as `photo` for what is to be described beside it.
+    """
     described: dict[str, Targets] = {term.name: {} for term in terms}
     for layer, seen in features:
         own = masks and masks.at(*seen.shape[2:])
-        for term in terms:
-            if layer in term.layers:
-                described[term.name][layer] = term.loss.describe(seen, term.mask_of(own))
+        for term in (term for term in terms if layer in term.layers):
+            mask = term.mask_of(own)
+            if not isinstance(term.loss, PlaceLoss):
+                statistics = term.loss.describe(seen, mask)
+            elif photo is None:
+                statistics = {"photo": term.loss.photo(seen, mask)}
+            else:
+                statistics = term.loss.describe(seen, photo[term.name][layer]["photo"], mask)
+            described[term.name][layer] = statistics
     return described
 
 
@@ -138,9 +173,13 @@ def total(
     values = {}
     for term in terms:
         own, wanted = descriptions[term.name], targets[term.name]
-        parts = [weight * term.loss.compare(own[layer], wanted[layer]) for layer, weight in term.layers.items()]
+        parts = [weight * _compared(term.loss, own[layer], wanted[layer]) for layer, weight in term.layers.items()]
         value = sum(parts[1:], start=parts[0])
         whole = (value * value.new_tensor(term.areas)).sum() if term.areas else value.mean()
         values[term.name] = term.weight * whole
     summed = sum(list(values.values())[1:], start=next(iter(values.values())))
     return summed, {name: float(value.detach()) for name, value in values.items()}
+
+
+def _compared(loss: Loss | PlaceLoss, statistics: Statistics, target: Statistics) -> Tensor:
+    return loss.compare(statistics) if isinstance(loss, PlaceLoss) else loss.compare(statistics, target)

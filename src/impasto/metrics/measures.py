@@ -16,7 +16,7 @@ from torch import Tensor
 from impasto.encoders.encoder import Encoder
 from impasto.errors import PictureError, SettingsError
 from impasto.losses import content
-from impasto.losses.gram import second_moment
+from impasto.losses.gram import moments_of
 from impasto.losses.wasserstein import Wasserstein
 from impasto.media.geometry import resample
 from impasto.media.image import read
@@ -120,8 +120,8 @@ def gram_distance(features: Features, style: Features) -> float:
     """Mean over layers of ‖G − A‖ / ‖A‖."""
     distances = []
     for layer in STYLE_LAYERS:
-        target = second_moment(style[layer])
-        distances.append((second_moment(features[layer]) - target).norm() / target.norm().clamp_min(1e-12))
+        target = moments_of(style[layer])[1]
+        distances.append((moments_of(features[layer])[1] - target).norm() / target.norm().clamp_min(1e-12))
     return float(torch.stack(distances).mean())
 
 

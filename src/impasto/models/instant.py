@@ -17,6 +17,8 @@ from impasto.models.stages import WHOLE, Canvas, Field, Stage, Style, steps_of
 
 STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
 
+_FAINT = 0.05  # scale of a new block: at 0 its ReLU would pass no slope
+
 Description = Mapping[str, Mapping[str, Tensor]]
 
 
@@ -27,6 +29,7 @@ class Instant(nn.Module):
         channels: {layer: channels} of the encoder, for every layer of `STYLE_LAYERS`.
         widths: channels of the stages: two at relu4_1's resolution, two at relu3_1's, two at half, one at full.
         reader: width of the style reader.
+        blocks: residual blocks at relu4_1's resolution; a new one changes next to nothing until it has learned to.
     """
 
     content_layers = ("relu3_1", "relu4_1")
@@ -36,20 +39,29 @@ class Instant(nn.Module):
         channels: Mapping[str, int],
         widths: Sequence[int] = (128, 96, 96, 64, 48, 48, 16),
         reader: int = 128,
+        blocks: int = 0,
     ) -> None:
         super().__init__()
+        if not 0 <= blocks <= 32:
+            raise ValueError(f"{blocks} blocks")
+        self.blocks = blocks
         inputs = [channels["relu4_1"], *widths[:-1]]
         inputs[2] += channels["relu3_1"]
         self.stages = nn.ModuleList(
             [Stage(*pair, enlarge=number in (4, 6)) for number, pair in enumerate(zip(inputs, widths))]
         )
+        self.between = nn.ModuleList([Stage(widths[1], widths[1]) for _ in range(2 * blocks)])
         self.output = nn.Conv2d(widths[-1], 3, 3)
         self.reader = nn.Sequential(nn.Linear(2 * sum(channels[layer] for layer in STYLE_LAYERS), reader), nn.SiLU())
-        self.heads = nn.ModuleList([nn.Linear(reader, 2 * width) for width in widths])
+        self.heads = nn.ModuleList([nn.Linear(reader, 2 * width) for width in [*widths, *[widths[1]] * 2 * blocks]])
         for head in self.heads:
             assert isinstance(head, nn.Linear)
             nn.init.uniform_(head.weight, -0.035, 0.035)  # normal_ on the meta device loads a compiler
             nn.init.zeros_(head.bias)
+        for head in self.heads[len(widths) + 1 :: 2]:
+            assert isinstance(head, nn.Linear)
+            nn.init.zeros_(head.weight)
+            nn.init.constant_(head.bias[: widths[1]], _FAINT - 1)
 
     def style(self, description: Description) -> Style:
         """What `forward` needs of N styles: {layer: {"mean" (N, C), "moment" (N, C, C)}} for every style layer."""
@@ -72,8 +84,12 @@ class Instant(nn.Module):
         """The same, on any canvas."""
         assert style.gaussian is not None
         x = canvas.transported(content["relu4_1"], style.gaussian)
-        for number, step in enumerate(steps_of(self.stages, style)):
+        steps = steps_of([*self.stages, *self.between], style)
+        count = len(self.stages)
+        for number, step in enumerate(steps[:count]):
             if number == 2:
+                for first, second in zip(steps[count::2], steps[count + 1 :: 2]):
+                    x = canvas.add(x, canvas.stage(canvas.stage(x, *first), *second))
                 x = canvas.join(x, canvas.normalised(content["relu3_1"]))
             x = canvas.stage(x, *step)
         return canvas.colours(self.output, x)

@@ -6,6 +6,7 @@ paint.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -16,30 +17,40 @@ from impasto.models.stages import Canvas, Field, Stage, Style, steps_of, whole_f
 
 
 class Painter(nn.Module):
-    """Conditional instance normalisation: a row of scales and shifts for each style, shared convolutions.
+    """Conditional instance normalisation: a row of scales and shifts for each style and size, shared convolutions.
 
     Args:
         channels: {"relu3_1": channels} of the encoder.
         styles: how many.
         widths: channels at an eighth, a quarter, half and full resolution.
         blocks: residual blocks at an eighth.
+        sizes: long sides of pictures for which it has learned each style, rising: strokes grow with the picture.
     """
 
     content_layers = ("relu3_1",)
 
     def __init__(
-        self, channels: Mapping[str, int], styles: int, widths: Sequence[int] = (64, 64, 32, 16), blocks: int = 3
+        self,
+        channels: Mapping[str, int],
+        styles: int,
+        widths: Sequence[int] = (64, 64, 32, 16),
+        blocks: int = 3,
+        sizes: Sequence[int] = (512,),
     ) -> None:
         super().__init__()
         if not 0 <= blocks <= 32:
             raise ValueError(f"{blocks} blocks")
+        if not sizes or list(sizes) != sorted({*sizes}) or not min(sizes) >= 64:
+            raise ValueError(f"sizes {sizes}")
         self.styles: int = styles
         self.blocks: int = blocks
+        self.sizes = tuple(sizes)
         self.architecture: dict[str, Any] = {
             "channels": {"relu3_1": channels["relu3_1"]},
             "styles": styles,
             "widths": list(widths),
             "blocks": blocks,
+            "sizes": list(sizes),
         }
         detail = channels["relu3_1"]
         deep, quarter, half, full = widths
@@ -52,11 +63,20 @@ class Painter(nn.Module):
         ]
         self.stages = nn.ModuleList(stages)
         self.output = nn.Conv2d(full, 3, 3)
-        self.scales = nn.ParameterList([torch.empty(styles, stage.width).uniform_(0.96, 1.04) for stage in stages])
-        self.shifts = nn.ParameterList([torch.empty(styles, stage.width).uniform_(-0.04, 0.04) for stage in stages])
+        rows = styles * len(sizes)
+        self.scales = nn.ParameterList([torch.empty(rows, stage.width).uniform_(0.96, 1.04) for stage in stages])
+        self.shifts = nn.ParameterList([torch.empty(rows, stage.width).uniform_(-0.04, 0.04) for stage in stages])
 
-    def style(self, weights: Tensor) -> Style:
-        """What `forward` needs of N mixtures: `weights` (N, styles), whose rows sum to 1."""
+    def style(self, weights: Tensor, size: int = 512) -> Style:
+        """What `forward` needs of N mixtures: `weights` (N, styles), whose rows sum to 1.
+
+        `size` is the long side of the whole picture; between two that it has learned, it mixes them.
+        """
+        shares = weights.new_tensor(_shares(self.sizes, size))
+        return self.mixed((weights.unsqueeze(2) * shares).flatten(1))
+
+    def mixed(self, weights: Tensor) -> Style:
+        """The same of `weights` (N, styles x sizes): for each style, each size in turn."""
         scales = [(weights @ rows)[:, :, None, None] for rows in self.scales]
         return Style(scales, [(weights @ rows)[:, :, None, None] for rows in self.shifts])
 
@@ -81,3 +101,16 @@ class Painter(nn.Module):
         for step in steps[-3:]:
             x = canvas.stage(x, *step)
         return canvas.colours(self.output, x)
+
+
+def _shares(sizes: Sequence[int], size: int) -> list[float]:
+    """How much each of `sizes` counts for a picture of `size`: linear in its logarithm, the last one beyond."""
+    place = math.log2(min(max(size, sizes[0]), sizes[-1]))
+    known = [math.log2(each) for each in sizes]
+    shares = [0.0] * len(sizes)
+    upper = next(number for number, each in enumerate(known) if place <= each)
+    lower = max(0, upper - 1)
+    share = (place - known[lower]) / (known[upper] - known[lower]) if upper else 1.0
+    shares[lower] += 1 - share
+    shares[upper] += share
+    return shares

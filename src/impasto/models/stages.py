@@ -5,7 +5,7 @@ A network is written once, in the operations of a `Canvas`; a canvas may hold th
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar, cast
 
@@ -267,7 +267,7 @@ def transport(mean: Tensor, covariance: Tensor, gaussian: tuple[Tensor, Tensor])
     return a, wanted_mean.unsqueeze(2) - a @ mean.unsqueeze(2)
 
 
-def steps_of(stages: nn.ModuleList, style: Style) -> list[tuple[Stage, Tensor, Tensor]]:
+def steps_of(stages: Iterable[nn.Module], style: Style) -> list[tuple[Stage, Tensor, Tensor]]:
     """(stage, scale, shift) of each stage."""
     return [(cast(Stage, stage), scale, shift) for stage, scale, shift in zip(stages, style.scales, style.shifts)]
 

@@ -94,8 +94,10 @@ class FeedForward:
         return self.network.style(joined(descriptions))
 
     @torch.inference_mode()
-    def learned_style(self, shares: Sequence[dict[str, float]]) -> Style:
+    def learned_style(self, shares: Sequence[dict[str, float]], size: int = 512) -> Style:
         """For each region, the code of styles that a painter has learned, each with its weight.
+
+        `size` is the long side of the picture in pixels.
 
         Raises:
             UnknownName: it has not learned a style of that name.
@@ -107,7 +109,8 @@ class FeedForward:
                 if name not in self.card.styles:
                     raise UnknownName(f"style in {self.path.name}", name, self.card.styles)
                 weights[row, self.card.styles.index(name)] += share
-        return self.network.style(weights / weights.sum(1, keepdim=True))
+        weights = weights / weights.sum(1, keepdim=True)
+        return self.network.style(weights, size) if isinstance(self.network, Painter) else self.network.style(weights)
 
     @torch.inference_mode()
     def draw(

@@ -20,6 +20,7 @@ from impasto.media.geometry import fit
 from impasto.media.image import Picture
 from impasto.provenance import Record, Source, versions
 from impasto.recipes.estimate import Estimate, seconds_of, trial_size
+from impasto.recipes.feedforward import LARGE
 from impasto.recipes.painting import Step
 from impasto.recipes.pictures import Given, Pictures, recorded
 from impasto.recipes.regions import Layout, lay_out
@@ -31,7 +32,9 @@ from impasto.weights.files import sha256
 if TYPE_CHECKING:
     from impasto.engine.optimize import State
 
-_BASE_BYTES, _BYTES, _KEPT_BYTES = 700_000_000, 24, 40  # measured at 4K and 8K, a fifth more at most
+_WHOLE = 335_000_000, 460  # bytes of the process, and for each pixel (`benchmarks/memory.py`)
+_IN_STRIPS = 480_000_000, 48  # where features lie in strips in files
+_KEPT_BYTES = 24  # where the photo is needed again
 _MASK_BYTES = 24  # of each region, for its masks at all sizes
 
 
@@ -96,8 +99,10 @@ class OnePass:
     def bytes_for(self, shape: tuple[int, int]) -> int:
         """About the memory for a result of `shape` (height, width)."""
         masks = _MASK_BYTES * self.brief.parts
-        each = _KEPT_BYTES if self.brief.parted or self._photo_is_kept(self.brief.regions) else _BYTES
-        return _BASE_BYTES + shape[0] * shape[1] * (each + masks)
+        kept = _KEPT_BYTES if self.brief.parted or self._photo_is_kept(self.brief.regions) else 0
+        pixels = shape[0] * shape[1]
+        fixed, each = _IN_STRIPS if pixels > LARGE else _WHOLE
+        return fixed + pixels * (each + kept + masks)
 
     def _photo_is_kept(self, regions: Sequence[Region]) -> bool:
         """Whether the photo is needed when the picture is painted."""
@@ -108,13 +113,16 @@ class OnePass:
 
     def _check_memory(self, shape: tuple[int, int]) -> None:
         """Refuse what would not fit; the pixels stay in this machine's memory, whatever device paints."""
-        free, needed = free_memory(choose_device("cpu")), self.bytes_for(shape)
+        allowed = self.brief.settings.memory_bytes
+        free, needed = allowed or free_memory(choose_device("cpu")), self.bytes_for(shape)
         if needed > free:
-            fitting = (max(0, free - _BASE_BYTES) / (needed - _BASE_BYTES)) ** 0.5 * max(shape)
+            fixed = _IN_STRIPS[0]
+            fitting = (max(0, free - fixed) / max(1, needed - fixed)) ** 0.5 * max(shape)
             advice = f"give --size {int(fitting)} or less" if fitting > 64 else "close other programs"
+            there = f"--memory is {free / 1e9:.2f} GB" if allowed else f"{free / 1e9:.1f} GB are free"
             raise TooLargeError(
                 f"Painting {shape[1]}x{shape[0]} pixels in one pass takes about {needed / 1e9:.1f} GB, and "
-                f"{free / 1e9:.1f} GB are free; {advice}."
+                f"{there}; {advice}."
             )
 
 
@@ -175,7 +183,8 @@ class OnePassPainting:
         """What the network is told of the styles; a weaker one lies between theirs and the photo's own."""
         work, layout = self.work, self.layout
         if not work.sources:
-            return work.model.learned_style([work.learned[number] for number in layout.origin])
+            learned = [work.learned[number] for number in layout.origin]
+            return work.model.learned_style(learned, max(photo.shape[2:]))
         masks = layout.masks and layout.masks.at(*photo.shape[2:])
         weaker = min(layout.strengths) < 1
         of_photo = work.model.describe(photo, masks.inside if masks else None) if weaker else None

@@ -67,7 +67,7 @@ class OnnxModel:
         """The code of a style."""
         return descriptions[0]["style"]["code"]
 
-    def learned_style(self, shares: Sequence[dict[str, float]]) -> Tensor:
+    def learned_style(self, shares: Sequence[dict[str, float]], size: int = 512) -> Tensor:
         """The shares of a painter's styles.
 
         Raises:

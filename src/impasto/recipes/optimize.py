@@ -6,15 +6,21 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-import torch
 from torch import Tensor
 
 from impasto.brief import Brief, Region
-from impasto.device import choose_device, deterministic, free_memory, in_bfloat16, telling_when_memory_ends
+from impasto.device import (
+    choose_device,
+    deterministic,
+    free_memory,
+    in_bfloat16,
+    return_freed_memory,
+    telling_when_memory_ends,
+)
 from impasto.encoders import weights_path
 from impasto.encoders.encoder import Encoder
 from impasto.engine import optimize as engine
-from impasto.engine.memory import bytes_per_pixel
+from impasto.engine.memory import Footprint, footprint
 from impasto.engine.optimize import State, optimize
 from impasto.engine.scales import SMALLEST_SIDE, Scale, plan_scales
 from impasto.errors import PictureError, SettingsError, TooLargeError
@@ -34,7 +40,6 @@ from impasto.shelf.models import find
 from impasto.weights.files import sha256
 
 _MEMORY_SHARE = 0.8
-_BASE_BYTES = 350e6
 
 
 @dataclass(frozen=True)
@@ -68,11 +73,14 @@ class Optimization:
             TooLargeError: it would not fit into memory.
         """
         shape = self.pictures.dimensions(photo)
-        size = self._size_that_fits(shape)
+        size, side = self._plan(shape)
+        if side:
+            return_freed_memory()
         with telling_when_memory_ends(fit(*shape, size)):
             content = self.pictures.read(photo, size)
             brief = settled(self.brief, content, self.pictures)
-            brief = brief.model_copy(update={"settings": brief.settings.model_copy(update={"size": size})})
+            settings = brief.settings.model_copy(update={"size": size, "tile": side})
+            brief = brief.model_copy(update={"settings": settings})
             layout = lay_out(brief, content, self.pictures, photo)
             reader = PaintingReader(self.pictures)
             paintings = [self._paintings(region, size, reader) for region in layout.regions]
@@ -84,25 +92,38 @@ class Optimization:
         parts = region.style_masks or ("",) * len(region.styles)
         return [paintings.read(style, enlarged, part) for style, part in zip(region.styles, parts)]
 
-    def bytes_per_pixel(self) -> float:
-        """Of the result, while it is painted."""
-        return bytes_per_pixel(self.encoder.architecture, self.brief.recipe.layers(), self.brief.parts)
+    def footprint(self) -> Footprint:
+        """The memory that it takes."""
+        recipe, encoder = self.brief.recipe, self.encoder
+        bfloat16 = in_bfloat16(choose_device(recipe.device), recipe.precision) and not engine.ends_exactly(recipe.steps)
+        layers, value = recipe.layers(), 2 if bfloat16 else 4
+        return footprint(encoder.architecture, layers, recipe.content_layers, encoder.reach, self.brief.parts, value)
 
-    def _size_that_fits(self, shape: tuple[int, int]) -> int:
-        """The size asked for if it fits into memory; the largest that does, up to the photo's own, for `max`."""
-        recipe, per_pixel = self.brief.recipe, self.bytes_per_pixel()
+    def _plan(self, shape: tuple[int, int]) -> tuple[int, int]:
+        """The size of the result, and the side of the tiles in which memory holds it.
+
+        The size is what is asked for; for `max` the photo's own, or the largest that memory holds.
+
+        Raises:
+            TooLargeError: memory does not hold it.
+        """
+        recipe, footprint = self.brief.recipe, self.footprint()
         free = free_memory(choose_device(recipe.device))
+        budget = recipe.memory_bytes or _MEMORY_SHARE * free
         square = max(shape) ** 2 / (shape[0] * shape[1])
-        fitting = int((_MEMORY_SHARE * free / per_pixel * square) ** 0.5) // 64 * 64
-        if recipe.size == "max":
-            return max(64, min(fitting, max(shape)))
-        height, width = fit(*shape, recipe.size)
-        if recipe.size > fitting:
-            raise TooLargeError(
-                f"Painting {width}x{height} pixels takes about {height * width * per_pixel / 1e9:.1f} GB, and "
-                f"{free / 1e9:.1f} GB are free; give --size {max(64, fitting)} or less, or --size max."
-            )
-        return recipe.size
+        fitting = int((footprint.most_pixels(budget) * square) ** 0.5) // 64 * 64
+        size = max(64, min(fitting, max(shape))) if recipe.size == "max" else recipe.size
+        height, width = fit(*shape, size)
+        tiled = recipe.style_loss != "sliced"
+        side = footprint.side(height * width, budget) if recipe.tile < 0 else recipe.tile
+        if side is None or (side and not tiled) or footprint.peak(height * width, side) > max(budget, free):
+            needed = footprint.least(height * width) if tiled else footprint.peak(height * width)
+            there = f"--memory is {budget / 1e9:.1f} GB" if recipe.memory else f"{free / 1e9:.1f} GB are free"
+            advice = f"give --size {fitting} or less" if fitting >= 64 else "close other programs"
+            if recipe.memory and needed < free:
+                advice = f"give --memory {needed / 1e9:.2f}GB or more, or --size {max(64, fitting)} or less"
+            raise TooLargeError(f"Painting {width}x{height} pixels takes {needed / 1e9:.2f} GB, and {there}; {advice}.")
+        return size, side
 
 
 @dataclass(frozen=True)
@@ -185,19 +206,17 @@ class OptimizedPainting:
             Scale(*small, 1, 1.0),
             self._problem(),
         )
-        objective, image = problem.objective(scale), problem.content_at(scale).clone().requires_grad_()
-
-        def step() -> None:
-            with torch.enable_grad():
-                loss, _ = objective(image, step=0, exact=False)
-            torch.autograd.grad(loss, image)
-
-        seconds = seconds_of(step) * sum(scale.cost for scale in scales) / (small[0] * small[1])
+        objective, image = problem.objective(scale), problem.content_at(scale)
+        seconds = (
+            seconds_of(lambda: objective(image, step=0, exact=False))
+            * sum(scale.cost for scale in scales)
+            / (small[0] * small[1])
+        )
         height, width = self.size
-        return Estimate(self.size, seconds, _BASE_BYTES + height * width * self.work.bytes_per_pixel())
+        return Estimate(self.size, seconds, self.work.footprint().peak(height * width, self.recipe.tile))
 
     def _problem(self) -> StyleTransfer:
-        return StyleTransfer(self.photo, self.layout, self.paintings, self.recipe, self.work.encoder)
+        return StyleTransfer(self.photo, self.layout, self.paintings, self.recipe, self.work.encoder, self.recipe.tile)
 
     def unpainted(self) -> Picture:
         """The photo at the size of the result."""

@@ -42,7 +42,7 @@ class Model(Protocol):
         """The style of each region."""
         ...
 
-    def learned_style(self, shares: Sequence[dict[str, float]]) -> Any:
+    def learned_style(self, shares: Sequence[dict[str, float]], size: int = 512) -> Any:
         """For each region, styles that a painter has learned, each with its weight; its first if there is none."""
         ...
 

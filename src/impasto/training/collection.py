@@ -157,7 +157,7 @@ def _generator(
 def _nearest(painter: Painter, encoder: Encoder, target: Targets, crops: Tensor) -> int:
     """The style of `painter` whose results come nearest to the collection."""
     distances = []
-    for style in range(painter.styles):
+    for style in range(painter.styles * len(painter.sizes)):
         painted = paint(restyled(painter, [style]).eval().to(crops.device), encoder, crops)
         distances.append(float(manner_distance(pooled(encoder(painted, STYLE_LAYERS)), target)))
     return distances.index(min(distances))

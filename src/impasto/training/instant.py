@@ -37,6 +37,19 @@ class InstantTask(StyleTask):
         return painted
 
 
+def _with_blocks(learned: nn.Module, network: Instant) -> Instant:
+    """`network` with all that `learned` knows; blocks that it has beyond that change next to nothing yet.
+
+    Raises:
+        SettingsError: it has fewer blocks.
+    """
+    assert isinstance(learned, Instant)
+    if learned.blocks > network.blocks:
+        raise SettingsError(f"The network to go on from has {learned.blocks} blocks; give --blocks {learned.blocks}.")
+    network.load_state_dict({**network.state_dict(), **learned.state_dict()})
+    return network
+
+
 def train_instant(
     photos: Sequence[Path],
     paintings: Sequence[Path],
@@ -65,10 +78,12 @@ def train_instant(
     def described(paths: Sequence[Path]) -> Targets:
         return joined([description for _, description in describe_styles(encoder, paths, [1.0], set())])
 
-    card, network = load_model(start) if start else (None, Instant(channels_of(encoder)))
-    if card and card.kind != "instant":
-        raise SettingsError(f"{start} is a {card.kind}; an instant network goes on from another instant network.")
-    network.requires_grad_(True)
+    network = Instant(channels_of(encoder), blocks=settings.blocks)
+    if start:
+        card, learned = load_model(start)
+        if card.kind != "instant":
+            raise SettingsError(f"{start} is a {card.kind}; an instant network goes on from another instant network.")
+        network = _with_blocks(learned, network)
     broken: set[Path] = set()
     descriptions = []
     for share, description in describe_styles(encoder, painting_split.training, SCALES, broken):
@@ -91,7 +106,7 @@ def train_instant(
         return
 
     test = unseen(photo_split.test, described(painting_split.test[:_TEST]), _TEST, settings)
-    architecture = {"channels": channels_of(encoder)}
+    architecture = {"channels": channels_of(encoder), "blocks": settings.blocks}
     sources = {"photos": [path.name for path in photos], "paintings": [path.name for path in paintings]}
     record = {**training_record(progress, settings, start), **sources, "test": tested(task, progress, test)}
     write_model(output, model_card("instant", "Any style in one pass.", architecture, record), progress.network())

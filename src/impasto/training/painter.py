@@ -13,9 +13,10 @@ from impasto.encoders import load_encoder
 from impasto.encoders.encoder import Encoder
 from impasto.errors import PictureError, SettingsError
 from impasto.losses.terms import Targets, joined, part_of
-from impasto.media.image import dimensions, read
+from impasto.media.image import read
 from impasto.models.instant import STYLE_LAYERS
 from impasto.models.painter import Painter
+from impasto.settings import style_size
 from impasto.shelf.card import load_model, write_model
 from impasto.training.loop import Progress, launch
 from impasto.training.pictures import Crops, Split, find_pictures, split_sources
@@ -24,8 +25,8 @@ from impasto.training.run_folder import RunFolder
 from impasto.training.settings import PainterTraining
 from impasto.training.styles import channels_of, describe_style
 from impasto.training.task import STYLE, Choice, StyleTask, tested, unseen
+from impasto.weights.files import sha256
 
-_STYLE_SIZE = 512
 _TRIED = 8
 _VALIDATION, _TEST = 32, 64
 
@@ -37,8 +38,8 @@ class PainterTask(StyleTask):
 
     def paint(self, network: nn.Module, seen: Mapping[str, Tensor], styles: Targets, choice: Choice) -> Tensor:
         assert isinstance(network, Painter)
-        rows = torch.eye(network.styles, device=next(network.parameters()).device)
-        painted: Tensor = network(seen, network.style(choice.mix(rows)))
+        rows = torch.eye(network.styles * len(network.sizes), device=next(network.parameters()).device)
+        painted: Tensor = network(seen, network.mixed(choice.mix(rows)))
         return painted
 
 
@@ -78,9 +79,10 @@ def train_painter(
     encoder = load_encoder("compact").to(fabric.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     torch.manual_seed(settings.seed)
 
-    book = joined([_described(encoder, style, settings.style_scale) for style in styles])
+    sizes = tuple(sorted({*settings.sizes}))
+    book = joined([_described(encoder, style, size, settings.style_scale) for style in styles for size in sizes])
     validation = unseen(photo_split.validation, book, _VALIDATION, settings)
-    network = _begin(start, names, encoder, book, validation[0])
+    network = _begin(start, names, sizes, encoder, book, validation[0])
     task = PainterTask(network, encoder, book, validation, settings)
     crops = Crops([photo_split.training], settings.crop_size, seed=settings.seed, disturbed=0.0)
 
@@ -96,43 +98,57 @@ def train_painter(
     record = {
         **training_record(progress, settings, start),
         "photos": [path.name for path in photos] or "those of the package",
+        "styles": {name: {"name": style.name, "sha256": sha256(style)} for name, style in zip(names, styles)},
         "test": tested(task, progress, test),
     }
     write_model(output, model_card("painter", description, network.architecture, record, names), progress.network())
 
 
-def _described(encoder: Encoder, style: Path, scale: float) -> Targets:
-    """The statistics of a style, seen at a long side of 512 px at most, times `scale`.
+def _described(encoder: Encoder, style: Path, size: int, scale: float) -> Targets:
+    """The statistics of a style, seen at a long side of `size`, times `scale`.
 
     Raises:
         PictureError: it cannot be read, or is all one colour.
     """
-    picture = read(style, round(min(_STYLE_SIZE, max(dimensions(style))) * scale)).pixels
+    picture = read(style, style_size(size, scale)).pixels
     if float(picture.amax((2, 3)).sub(picture.amin((2, 3))).max()) < 2 / 255:
         raise PictureError(f"{style} is all one colour, so there is no manner in it to learn; give another painting.")
     return describe_style(encoder, picture.to(next(encoder.parameters()).device))
 
 
-def _begin(start: Path | None, names: Sequence[str], encoder: Encoder, book: Targets, crops: Tensor) -> Painter:
-    """A new painter, or that of `start` with a row for each of the styles."""
+def _begin(
+    start: Path | None,
+    names: Sequence[str],
+    sizes: tuple[int, ...],
+    encoder: Encoder,
+    book: Targets,
+    crops: Tensor,
+) -> Painter:
+    """A new painter, or that of `start` with rows for each of the styles."""
     channels = {"relu3_1": channels_of(encoder)["relu3_1"]}
     if start is None:
-        return Painter(channels, len(names))
+        return Painter(channels, len(names), sizes=sizes)
     card, learned = load_model(start)
     if not isinstance(learned, Painter):
         raise SettingsError(f"{start} is an {card.kind} network; a painter goes on from another painter.")
     learned.requires_grad_(True).to(crops.device)
-    if card.styles == tuple(names):
+    if card.styles == tuple(names) and learned.sizes == sizes:
         return learned
     known = [name in card.styles for name in names]
     nearest = [] if all(known) else _nearest(learned, encoder, book, crops[:_TRIED])
-    rows = [card.styles.index(name) if there else nearest[row] for row, (name, there) in enumerate(zip(names, known))]
-    return restyled(learned, rows).to(crops.device)
+    rows: list[int] = []
+    for name in names:
+        for size in sizes:
+            like = learned.sizes.index(min(learned.sizes, key=lambda each: abs(each - size)))
+            own = card.styles.index(name) * len(learned.sizes) + like if name in card.styles else nearest[len(rows)]
+            rows.append(own)
+    return restyled(learned, rows, sizes).to(crops.device)
 
 
-def restyled(learned: Painter, rows: Sequence[int]) -> Painter:
-    """A copy of a painter with these of its styles, in this order."""
-    network = Painter(**{**learned.architecture, "styles": len(rows)})
+def restyled(learned: Painter, rows: Sequence[int], sizes: tuple[int, ...] = (512,)) -> Painter:
+    """A copy of a painter with these of its rows, for each style one for each of `sizes`."""
+    architecture = {**learned.architecture, "styles": len(rows) // len(sizes), "sizes": sizes}
+    network = Painter(**architecture)
     state = learned.state_dict()
     network.load_state_dict(
         {key: value[list(rows)] if key.startswith(("scales", "shifts")) else value for key, value in state.items()}
@@ -142,14 +158,15 @@ def restyled(learned: Painter, rows: Sequence[int]) -> Painter:
 
 @torch.no_grad()
 def _nearest(learned: Painter, encoder: Encoder, book: Targets, crops: Tensor) -> list[int]:
-    """For each style of the book, the learned one whose results come nearest to its statistics."""
+    """For each row of the book, the learned one whose results come nearest to its statistics."""
     seen = encoder(crops.contiguous(memory_format=torch.channels_last), learned.content_layers)
     distances = []
-    for row in torch.eye(learned.styles, device=crops.device):
-        features = encoder(learned(seen, learned.style(row.expand(len(crops), -1))), STYLE_LAYERS)
+    count = learned.styles * len(learned.sizes)
+    for row in torch.eye(count, device=crops.device):
+        features = encoder(learned(seen, learned.mixed(row.expand(len(crops), -1))), STYLE_LAYERS)
         described = {layer: STYLE.describe(seen) for layer, seen in features.items()}
         distances.append([_distance(described, book, style) for style in range(len(book[STYLE_LAYERS[0]]["mean"]))])
-    return [min(range(learned.styles), key=lambda row: distances[row][style]) for style in range(len(distances[0]))]
+    return [min(range(count), key=lambda row: distances[row][style]) for style in range(len(distances[0]))]
 
 
 def _distance(described: Targets, book: Targets, style: int) -> float:

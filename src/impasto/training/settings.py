@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -75,6 +75,10 @@ class Training(BaseModel):
 class InstantTraining(Training):
     """Settings of `impasto train instant`."""
 
+    blocks: int = Field(
+        2, ge=0, le=16, description="Residual blocks at an eighth of the size, where strokes are laid out."
+    )
+
 
 class PainterTraining(Training):
     """Settings of `impasto train painter`."""
@@ -84,6 +88,11 @@ class PainterTraining(Training):
     learning_rate: float = Field(2e-3, gt=0, description="Adam's step at its highest.")
     content_weight: float = Field(0.2, ge=0, description="Weight of content.")
     style_scale: float = Field(1.0, ge=0.1, le=8, description="Size of the strokes relative to the picture.")
+    sizes: tuple[Annotated[int, Field(ge=64, le=4096)], ...] = Field(
+        (512,),
+        min_length=1,
+        description="Long sides of pictures for which each style is learned; strokes grow with them.",
+    )
 
 
 class CollectionTraining(Training):

@@ -206,7 +206,7 @@ class StyleTask(Task):
         features = self.encoder(painted, {*STYLE_LAYERS, *CONTENT_LAYERS})
         with exactly(crops.device):
             style = sum(
-                STYLE.compare(STYLE.describe(features[layer].float()), STYLE.prepare(styles[layer])).mean()
+                STYLE.compare(STYLE.describe(features[layer]), STYLE.prepare(styles[layer])).mean()
                 for layer in STYLE_LAYERS
             )
             assert isinstance(style, Tensor)
