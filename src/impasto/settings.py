@@ -6,9 +6,9 @@ import json
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from impasto.controls.color import Color
 from impasto.device import DeviceName, Precision
@@ -23,6 +23,10 @@ ContentLoss = Literal["instance", "mean", "gatys", "cosine"]
 LARGEST_STYLE = 8192
 Strength = Annotated[float, Field(ge=0, le=1)] | Literal["auto"]
 S = TypeVar("S", bound=BaseModel)
+_RESNET_LAYERS = {
+    "style_layers": dict.fromkeys(("conv1", "layer1_1", "layer2_1", "layer3_1", "layer4_1"), 0.2),
+    "content_layers": {"layer2_2": 0.5, "layer3_2": 0.5},
+}
 
 
 class Look(BaseModel):
@@ -99,7 +103,7 @@ def style_size(size: int, style_scale: float) -> int:
 class Recipe(OptimizerSettings, Look):
     """Settings of a painting by optimisation. The defaults are the preset `balanced`."""
 
-    encoder: EncoderName = Field("compact", description="Network that sees; vgg16 and vgg19 need their weights.")
+    encoder: EncoderName = Field("compact", description="Network that sees; all but compact need their weights.")
     pooling: Pooling = Field("max", description="How the encoder shrinks its features.")
     style_loss: StyleLoss = Field("wasserstein", description="What style is.")
     style_layers: dict[str, float] = Field(
@@ -137,6 +141,14 @@ class Recipe(OptimizerSettings, Look):
         "as memory asks for.",
     )
     pyramid: bool = Field(True, description="Paint coarse to fine; otherwise at the full size only.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _layers_of_a_residual_network(cls, data: Any) -> Any:
+        """Where none are named, those of a residual network that lie where VGG's do."""
+        if isinstance(data, dict) and str(data.get("encoder", "")).startswith("resnet"):
+            return {**_RESNET_LAYERS, **data}
+        return data
 
     @field_validator("tile")
     @classmethod
@@ -221,7 +233,7 @@ def preset(name: str, **changes: object) -> Recipe:
     """
     if name not in PRESETS:
         raise UnknownName("preset", name, PRESETS)
-    return _validated(Recipe, {**PRESETS[name]().model_dump(), **changes})
+    return _validated(Recipe, {**PRESETS[name]().model_dump(exclude_defaults=True), **changes})
 
 
 def read_preset(path: Path, kind: type[S], **changes: object) -> S:

@@ -101,7 +101,8 @@ def test_disturbed_photos_move_results(folders: tuple[Path, Path], tmp_path: Pat
     assert run(*command, "--engine", "looks:swirls", "--adversarial", "--size", 64, "--workers", 1) == 0
     told = json.loads((tmp_path / "r" / "results.json").read_text())["specification"]["movements"]
     by_name = {one["disturbance"]: one for one in told}
-    assert set(by_name) == {"noise 4", "jpeg", "fgsm 2", "fgsm 4", "pgd 2", "pgd 4"}
+    assert set(by_name) == {"noise 4", "jpeg", "fgsm 2", "fgsm 4", "pgd 2", "pgd 4", "shift 1", "shift 3", "shift 6"}
+    assert by_name["shift 1"]["photo"] < 1e-3 < by_name["shift 1"]["result"]
     assert 0 < by_name["pgd 2"]["photo"] <= 2
     assert by_name["pgd 4"]["result"] > by_name["noise 4"]["result"] > 0
     assert "When photos are disturbed" in (tmp_path / "r" / "index.html").read_text()

@@ -36,14 +36,12 @@ def test_the_estimate_is_within_a_quarter(regions: int, tile: int) -> None:
     command = [sys.executable, "-c", MEASURE, "900", str(regions), str(tile)]
     tests = Path(__file__).parent.parent
     done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=tests)
-    expected = footprint(
-        COMPACT.architecture, RECIPE.layers(), RECIPE.content_layers, COMPACT.reach, regions, value=4
-    ).peak(900**2, tile)
+    expected = footprint(COMPACT, RECIPE.layers(), RECIPE.content_layers, regions, value=4).peak(900**2, tile)
     assert 0.75 < expected / int(done.stdout) < 1.33
 
 
 def test_tiles_are_as_large_as_memory_allows() -> None:
-    own = footprint(COMPACT.architecture, RECIPE.layers(), RECIPE.content_layers, COMPACT.reach, 0, value=4)
+    own = footprint(COMPACT, RECIPE.layers(), RECIPE.content_layers, 0, value=4)
     pixels = 4032 * 3024
     assert own.side(pixels, own.peak(pixels)) == WHOLE
     sides = [own.side(pixels, share * own.peak(pixels)) for share in (0.9, 0.7, 0.5)]

@@ -25,6 +25,7 @@ from impasto.cli.style import style
 from impasto.cli.styles import styles
 from impasto.cli.train import train
 from impasto.cli.weights import weights
+from impasto.device import keep_freed_memory
 from impasto.errors import ImpastoError
 from impasto.settings import describe
 
@@ -63,6 +64,7 @@ app.command(doctor)
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command; our own errors become one line and status 2, a bug keeps its traceback."""
     raise_on_interrupt()
+    keep_freed_memory()
     try:
         app(arguments, exit_on_error=False, print_error=False)
     except ImpastoError as error:

@@ -84,7 +84,7 @@ def moved(
     lines = []
     for name in [name for name in changed if name != "untouched"]:
         figures = [
-            _movement(before, after, encoder)
+            _movement(name, before, after, encoder)
             for before, after in zip(rows["untouched"], rows[name])
             if not (before.problem or after.problem)
         ]
@@ -94,13 +94,14 @@ def moved(
     return lines
 
 
-def _movement(before: Result, after: Result, encoder: Encoder) -> tuple[float, float, float]:
+def _movement(name: str, before: Result, after: Result, encoder: Encoder) -> tuple[float, float, float]:
     from impasto.media.image import read
     from impasto.metrics.measures import content_distance
+    from impasto.metrics.robustness import differences
     from impasto.metrics.specification import CONTENT_LAYERS
 
     photo, disturbed = (read(one.content).pixels for one in (before, after))
     clean, result = (read(one.picture).pixels for one in (before, after))
     seen = [encoder(picture, CONTENT_LAYERS) for picture in (result, clean)]
-    change = [255 * float((one - other).abs().mean()) for one, other in ((disturbed, photo), (result, clean))]
+    change = [255 * float(differences(name, *pair).mean()) for pair in ((photo, disturbed), (clean, result))]
     return change[0], change[1], content_distance(*seen)

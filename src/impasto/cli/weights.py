@@ -24,7 +24,7 @@ def get(name: str, /) -> None:
     """Fetch published weights once; an interrupted download is continued.
 
     Args:
-        name: vgg19 or vgg16.
+        name: vgg19, vgg16, resnet18, resnet34 or resnet50.
     """
     from impasto.cli.progress import progress_line
     from impasto.weights.fetch import cached, fetch

@@ -10,8 +10,8 @@ from impasto.errors import UnknownName
 if TYPE_CHECKING:
     from impasto.encoders.encoder import Encoder
 
-EncoderName = Literal["compact", "vgg19", "vgg16"]
-ENCODERS: tuple[EncoderName, ...] = ("compact", "vgg19", "vgg16")
+EncoderName = Literal["compact", "vgg19", "vgg16", "resnet18", "resnet34", "resnet50"]
+ENCODERS: tuple[EncoderName, ...] = ("compact", "vgg19", "vgg16", "resnet18", "resnet34", "resnet50")
 Pooling = Literal["max", "average", "l2"]
 POOLINGS: tuple[Pooling, ...] = ("max", "average", "l2")
 Convention = Literal["auto", "torchvision", "caffe", "caffe-rgb"]
@@ -36,6 +36,10 @@ def load_encoder(
         return load_compact(weights, pooling=pooling)
     if name not in ENCODERS:
         raise UnknownName("encoder", name, ENCODERS)
+    if name == "resnet18" or name == "resnet34" or name == "resnet50":
+        from impasto.encoders.resnet import load_resnet
+
+        return load_resnet(name, weights)
     from impasto.encoders.normalise import normalise
     from impasto.encoders.vgg import load_vgg
 

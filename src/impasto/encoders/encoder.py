@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -55,6 +55,18 @@ class Architecture:
         return Architecture(self.name, kept, self.padding_mode)
 
 
+class Values(NamedTuple):
+    """Numbers to a pixel that a gradient keeps: of features, and in all of the index of each maximum; of the widest
+    layer; and of the photo's content layers. `in_strips` where the first layers are taken strip by strip."""
+
+    kept: float
+    kept_in_strips: float
+    indices: float
+    indices_in_strips: float
+    widest: float
+    photo: float
+
+
 class Encoder(nn.Module):
     """A frozen convolutional encoder, after VGG (Simonyan and Zisserman, 2015).
 
@@ -88,6 +100,9 @@ class Encoder(nn.Module):
             _fill(module.bias, f"{name}.bias", state, architecture.name)
         self.eval().requires_grad_(False)
 
+    local = True
+    """Whether what is seen at a place depends on nothing far from it, so that pictures may be seen in tiles."""
+
     @property
     def layers(self) -> list[str]:
         """The layers that these weights reach, from the shallowest to the deepest."""
@@ -103,6 +118,27 @@ class Encoder(nn.Module):
             elif name.startswith("pool"):
                 step *= 2
         return -(-pixels // step) * step
+
+    def values(self, layers: Iterable[str], content: Iterable[str]) -> Values:
+        """What is kept of a picture to find its gradient, if it is judged by `layers`, `content` among them."""
+        layers, content, names = {*layers}, {*content}, self.layers
+        kept, in_strips, indices, indices_in_strips, widest, photo = [0.0] * 6
+        channels, area, stripped = 3, 1.0, False
+        for name, following in zip(names[: max(map(names.index, layers)) + 1], [*names[1:], ""]):
+            if name.startswith("conv"):
+                channels = self.architecture.convolutions[name[4:]]
+                widest = max(widest, area * channels)
+            elif name.startswith("relu"):
+                kept += area * channels
+                stripped = following.startswith("pool") and name not in layers
+                in_strips += 0 if stripped else area * channels
+            else:
+                area /= 4
+                indices += area * channels
+                indices_in_strips += 0 if stripped else area * channels
+                in_strips += area * channels if stripped else 0
+            photo += area * channels if name in content else 0
+        return Values(kept, in_strips, indices, indices_in_strips, widest, photo)
 
     def check(self, layers: Iterable[str]) -> None:
         """Raise `UnknownName` for a layer that this encoder does not have."""

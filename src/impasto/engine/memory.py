@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from impasto.encoders.encoder import LARGE, Architecture
+from impasto.encoders.encoder import LARGE, Encoder
 from impasto.engine.tiles import STEP
 
 WHOLE = 0
@@ -56,38 +56,18 @@ class Footprint:
         return max(0, int((budget - self.fixed - window) / (self.picture + self.kept)))
 
 
-def footprint(
-    architecture: Architecture, layers: Iterable[str], content: Iterable[str], reach: int, regions: int, value: int
-) -> Footprint:
+def footprint(encoder: Encoder, layers: Iterable[str], content: Iterable[str], regions: int, value: int) -> Footprint:
     """What a descent on features of `layers` takes, of which the photo's `content` layers are kept.
 
     Each of `regions`, where there are any, has masks of all sizes; features take `value` bytes each, the photo's two
-    in tiles. Each convolution keeps its output until the gradient has passed, each pooling eight bytes for every value,
-    and on the way back several gradients of the widest layer are alive at once.
+    in tiles, indices eight. On the way back several gradients of the widest layer are alive at once.
     """
-    layers, content, names = {*layers}, {*content}, architecture.layers()
-    deepest = max(names.index(layer) for layer in layers)
-    judged = in_strips = widest = photo = 0.0
-    channels, area, stripped = 3, 1.0, False
-    for name, following in zip(names[: deepest + 1], [*names[1:], ""]):
-        if name.startswith("conv"):
-            channels = architecture.convolutions[name[4:]]
-            widest = max(widest, value * area * channels)
-        elif name.startswith("relu"):
-            judged += value * area * channels
-            stripped = following.startswith("pool") and name not in layers
-            in_strips += 0 if stripped else value * area * channels
-        else:
-            area /= 4
-            judged += 8 * area * channels
-            in_strips += value * area * channels if stripped else 8 * area * channels
-        if name in content:
-            photo += 2 * area * channels
+    values = encoder.values(layers, content)
     return Footprint(
-        _FIXED,
-        _PICTURES + _MASKS * regions,
-        photo,
-        judged + _GRADIENTS * widest,
-        in_strips + _GRADIENTS_IN_STRIPS * widest,
-        reach,
+        fixed=_FIXED,
+        picture=_PICTURES + _MASKS * regions,
+        kept=2 * values.photo,
+        judged=value * (values.kept + _GRADIENTS * values.widest) + 8 * values.indices,
+        in_strips=value * (values.kept_in_strips + _GRADIENTS_IN_STRIPS * values.widest) + 8 * values.indices_in_strips,
+        reach=encoder.reach if encoder.local else 0,
     )

@@ -53,14 +53,12 @@ class Stored(Rows):
 
     def append(self, rows: Tensor) -> None:
         """Rows (1, C, h, W) that follow those before."""
-        array = rows.permute(0, 2, 3, 1).half().contiguous().cpu().numpy()
-        self._file.write(array.tobytes())
+        self._file.write(rows.permute(0, 2, 3, 1).half().contiguous().cpu().numpy().data)
 
     def rows(self, top: int, bottom: int) -> Tensor:
         self._file.seek(top * self._row)
-        buffer = bytearray((bottom - top) * self._row)
-        self._file.readinto(buffer)
-        flat = torch.frombuffer(buffer, dtype=torch.float16).view(1, bottom - top, self.width, self.channels)
+        flat = torch.empty(1, bottom - top, self.width, self.channels, dtype=torch.float16)
+        self._file.readinto(flat.numpy().data)
         return flat.to(self.device).float().permute(0, 3, 1, 2)
 
 

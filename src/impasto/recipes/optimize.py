@@ -97,7 +97,7 @@ class Optimization:
         recipe, encoder = self.brief.recipe, self.encoder
         bfloat16 = in_bfloat16(choose_device(recipe.device), recipe.precision) and not engine.ends_exactly(recipe.steps)
         layers, value = recipe.layers(), 2 if bfloat16 else 4
-        return footprint(encoder.architecture, layers, recipe.content_layers, encoder.reach, self.brief.parts, value)
+        return footprint(encoder, layers, recipe.content_layers, self.brief.parts, value)
 
     def _plan(self, shape: tuple[int, int]) -> tuple[int, int]:
         """The size of the result, and the side of the tiles in which memory holds it.
@@ -114,7 +114,7 @@ class Optimization:
         fitting = int((footprint.most_pixels(budget) * square) ** 0.5) // 64 * 64
         size = max(64, min(fitting, max(shape))) if recipe.size == "max" else recipe.size
         height, width = fit(*shape, size)
-        tiled = recipe.style_loss != "sliced"
+        tiled = recipe.style_loss != "sliced" and self.encoder.local
         side = footprint.side(height * width, budget) if recipe.tile < 0 else recipe.tile
         if side is None or (side and not tiled) or footprint.peak(height * width, side) > max(budget, free):
             needed = footprint.least(height * width) if tiled else footprint.peak(height * width)

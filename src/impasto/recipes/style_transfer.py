@@ -81,7 +81,8 @@ class StyleTransfer:
 
     def tile_at(self, scale: Scale) -> int:
         """The side of the tiles in which a picture of this size is judged; 0 for in one piece."""
-        return self.side if scale.height * scale.width > (self.side + 2 * self.encoder.reach) ** 2 else 0
+        window = self.side + 2 * (self.encoder.reach if self.encoder.local else 0)
+        return self.side if scale.height * scale.width > window**2 else 0
 
     def masks_at(self, scale: Scale) -> Masks | None:
         """The masks of the regions at `scale`."""
@@ -126,7 +127,7 @@ class StyleTransfer:
             self._see,
             (scale.height, scale.width),
             self.tile_at(scale),
-            self.encoder.reach,
+            self.encoder.reach if self.encoder.local else 0,
             masks,
             JITTER if self.recipe.jitter else STILL,
         )

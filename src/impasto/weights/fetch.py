@@ -42,6 +42,15 @@ PUBLISHED = {
         528,
         "BSD-3-Clause (torchvision)",
     ),
+    "resnet18": Published(
+        "https://download.pytorch.org/models/resnet18-f37072fd.pth", "f37072fd", 45, "BSD-3-Clause (torchvision)"
+    ),
+    "resnet34": Published(
+        "https://download.pytorch.org/models/resnet34-b627a593.pth", "b627a593", 83, "BSD-3-Clause (torchvision)"
+    ),
+    "resnet50": Published(
+        "https://download.pytorch.org/models/resnet50-0676ba61.pth", "0676ba61", 98, "BSD-3-Clause (torchvision)"
+    ),
 }
 
 
