@@ -13,6 +13,7 @@ from impasto.engine.tiles import Means, tiles_of
 from impasto.losses.terms import Statistics, Targets
 
 LARGE = 1 << 22
+_SMALL = 1 << 20
 _TILE = 768
 
 Describe = Callable[[Tensor, Tensor | None], Statistics]
@@ -28,7 +29,7 @@ def described(
     averages over places is the same as in one piece; quantiles are nearly so. A large picture is described in tiles, of
     `side` pixels if that is said.
     """
-    if picture.shape[-2] * picture.shape[-1] <= (side**2 or LARGE):
+    if picture.shape[-2] * picture.shape[-1] <= (max(side**2, _SMALL) if side else LARGE):
         return {layer: describe(features, _at(mask, features)) for layer, features in see(picture)}
     means = Means()
     for tile in tiles_of(picture.shape[-2], picture.shape[-1], side or _TILE, encoder.reach):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TypeAlias
 
 import torch
@@ -27,6 +27,7 @@ from impasto.masks import Masks, fitted
 from impasto.media.geometry import resample
 from impasto.media.image import Picture
 from impasto.models.grain import varied
+from impasto.models.instant import STYLE_LAYERS
 from impasto.recipes.feedforward import FeedForward
 from impasto.recipes.judgement import JITTER, STILL, Judgement
 from impasto.recipes.regions import Layout
@@ -64,6 +65,7 @@ class StyleTransfer:
         side: int = 0,
     ) -> None:
         self.side = side
+        self._descriptions: dict[tuple[Scale, int], Targets] = {}
         self.recipe, self.layout, self.encoder = recipe, layout, encoder
         self.device = choose_device(self.recipe.device)
         self.bfloat16 = in_bfloat16(self.device, self.recipe.precision)
@@ -110,10 +112,14 @@ class StyleTransfer:
 
     def _instant_image(self, content: Tensor, scale: Scale) -> Tensor:
         instant = FeedForward.open("instant", Look(device=self.recipe.device, precision=self.recipe.precision))
-        descriptions = [
-            mix([instant.describe(sized, mask) for sized, mask in self._sized_styles(number, scale)], region.shares)
-            for number, region in enumerate(self.layout.regions)
-        ]
+        same = self.encoder is instant.encoder and self.recipe.style_loss == "wasserstein"
+        if same and {*self.recipe.style_layers} == {*STYLE_LAYERS}:
+            descriptions = [self._style_description(scale, number) for number in range(len(self.styles))]
+        else:
+            descriptions = [
+                mix([instant.describe(sized, mask) for sized, mask in self._sized_styles(number, scale)], region.shares)
+                for number, region in enumerate(self.layout.regions)
+            ]
         style, masks = instant.style_of(descriptions), self.masks_at(scale)
         return instant.draw(content, style, masks, seed=self.recipe.seed).to(self.device)
 
@@ -136,7 +142,7 @@ class StyleTransfer:
             of_photo = [term for term in terms if "image" not in term.layers and (weaker or term is not style)]
             targets = judgement.photo(self.content_at(scale), of_photo)
             if style.weight:
-                targets["style"] = self._style_targets(style, scale, targets.get("style"))
+                targets["style"] = self._style_targets(scale, targets.get("style"))
             judgement.prepare(targets)
         return judgement
 
@@ -150,11 +156,11 @@ class StyleTransfer:
         areas = tuple(area**0.5 for area in masks.areas) if masks else ()
         return Term("style", STYLE_LOSSES[recipe.style_loss], recipe.style_layers, recipe.style_weight, areas)
 
-    def _style_targets(self, term: Term, scale: Scale, of_photo: Targets | None) -> Targets:
+    def _style_targets(self, scale: Scale, of_photo: Targets | None) -> Targets:
         """What each region is to reach: its styles blended, and with the photo's own where it is weaker."""
         rows = []
         for number, strength in enumerate(self.layout.strengths):
-            row = self._style_description(term, scale, number)
+            row = self._style_description(scale, number)
             if strength < 1:
                 assert of_photo is not None
                 row = mix([part_of(of_photo, number), row], [1 - strength, strength])
@@ -178,17 +184,22 @@ class StyleTransfer:
         """The photo at `scale`."""
         return resample(self.content, (scale.height, scale.width)).clamp(0, 1)
 
-    def _style_description(self, term: Term, scale: Scale, number: int) -> Targets:
-        """The statistics of a region's styles, blended."""
+    def _style_description(self, scale: Scale, number: int) -> Targets:
+        """The statistics of a region's styles, blended; computed once for each size."""
+        if (scale, number) not in self._descriptions:
+            loss = STYLE_LOSSES[self.recipe.style_loss]
 
-        def see(part: Tensor) -> Iterator[tuple[str, Tensor]]:
-            return self._see(part, [term], True)
+            def see(part: Tensor) -> Iterator[tuple[str, Tensor]]:
+                return self._walk(part, self.recipe.style_layers, exact=True)
 
-        descriptions = [
-            described(sized, self.encoder, STYLE_LOSSES[self.recipe.style_loss].describe, see, mask, self.side)
-            for sized, mask in self._sized_styles(number, scale)
-        ]
-        return mix(descriptions, self.layout.regions[number].shares)
+            with torch.no_grad():
+                own = [
+                    described(sized, self.encoder, loss.describe, see, mask, self.side)
+                    for sized, mask in self._sized_styles(number, scale)
+                ]
+            others = {key: known for key, known in self._descriptions.items() if key[0] == scale}
+            self._descriptions = {**others, (scale, number): mix(own, self.layout.regions[number].shares)}
+        return self._descriptions[scale, number]
 
     def _sized_styles(self, number: int, scale: Scale) -> Iterator[tuple[Tensor, Tensor | None]]:
         """A region's paintings and the masks of their parts, for this size."""
@@ -201,7 +212,9 @@ class StyleTransfer:
 
     def _see(self, image: Tensor, terms: Sequence[Term], exact: bool) -> Iterator[tuple[str, Tensor]]:
         """(layer, features) for every layer that `terms` look at."""
-        layers = {layer for term in terms for layer in term.layers}
+        return self._walk(image, {layer for term in terms for layer in term.layers}, exact=exact)
+
+    def _walk(self, image: Tensor, layers: Iterable[str], *, exact: bool) -> Iterator[tuple[str, Tensor]]:
         walk = self.encoder.walk(image.contiguous(memory_format=torch.channels_last), layers)
         while True:
             with autocast(self.device, bfloat16=self.bfloat16 and not exact):
