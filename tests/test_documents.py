@@ -95,7 +95,9 @@ def write_masks(folder: Path) -> None:
 def test_commands_do_what_they_say(save: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     few_crops(monkeypatch)
-    for number, name in enumerate(("photo.jpg", "starry.jpg", "a.jpg", "b.jpg")):
+    ours, theirs = ("swirls", "mosaic", "hatching", "woodblock"), ("irises", "sunrise", "kiss", "horse")
+    styles = [*(f"{name}.jpg" for name in ours), *(f"{name}.webp" for name in theirs)]
+    for number, name in enumerate(("photo.jpg", "starry.jpg", "a.jpg", "b.jpg", *styles)):
         save(name, 96, 128, number)
     for folder, count in (("photos", 24), ("paintings", 24), ("my_paintings", 12), ("few", 1)):
         (tmp_path / folder).mkdir()

@@ -212,7 +212,7 @@ def test_the_largest_size_is_the_same_when_a_painting_goes_on(
         patched.setattr(sys.modules["impasto.cli.paint"], "stop_between_steps", lambda **_: nullcontext(stopped))
         assert run(*command) == 130
     size = read(tmp_path / "out.png").size
-    monkeypatch.setattr("impasto.recipes.optimize.free_memory", lambda device: 60_000_000)
+    monkeypatch.setattr("impasto.recipes.optimize.free_memory", lambda device: 600_000_000)
     assert run(*command, "--resume") == 0
     assert read(tmp_path / "out.png").size == size == (90, 120)
 

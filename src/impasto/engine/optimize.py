@@ -117,7 +117,8 @@ class _Walk:
     """The moving parts: the picture, the average over its iterates, the optimiser, and the count of steps."""
 
     image: Tensor
-    average: Tensor
+    average: Tensor | None
+    """The sum that the average is made of, from the second step at a size on: many a large size gets one step only."""
 
     def __init__(self, settings: OptimizerSettings) -> None:
         self.settings = settings
@@ -132,7 +133,7 @@ class _Walk:
         self.scale, self.step, self.weight = scale, 0, 0.0
         self.best, self.waited = math.inf, 0
         self.image = image.contiguous()
-        self.average = torch.zeros_like(self.image)
+        self.average = None
         self.optimizer.enlarge((image.shape[-2], image.shape[-1]))
         self.settled = True
 
@@ -156,12 +157,15 @@ class _Walk:
             gradient *= min(1.0, self.settings.clip / (float(gradient.norm()) + 1e-12))
         self.settled = False
         with torch.no_grad():
+            decay = self.settings.averaging
+            if self.step and self.average is None:
+                self.average = self.image * (1 - decay)
             rate = self.settings.learning_rate * self.settings.decay**done
             self.optimizer.update(self.image, total, gradient, rate)
             if self.settings.optimizer != "lbfgs":
                 self.image.clamp_(0, 1)
-            decay = self.settings.averaging
-            self.average.mul_(decay).add_(self.image, alpha=1 - decay)
+            if self.average is not None:
+                self.average.mul_(decay).add_(self.image, alpha=1 - decay)
             self.weight = self.weight * decay + 1 - decay
         self.step += 1
         self.waited = 0 if total < self.best * (1 - self.settings.tolerance) else self.waited + 1
@@ -175,6 +179,8 @@ class _Walk:
 
     def picture(self) -> Tensor:
         """The average over the iterates at this size (1, 3, H, W) in [0, 1]."""
+        if self.average is None:
+            return self.image.clamp(0, 1)
         return (self.average / self.weight).clamp_(0, 1)
 
     def state(self) -> State | None:
@@ -185,7 +191,7 @@ class _Walk:
             self.scale,
             self.step,
             self.image.clone(),
-            self.average.clone(),
+            self.image * (1 - self.settings.averaging) if self.average is None else self.average.clone(),
             self.weight,
             self.best,
             self.waited,

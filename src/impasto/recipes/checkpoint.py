@@ -13,6 +13,8 @@ from impasto.errors import RecordError
 from impasto.media.files import replacing
 from impasto.provenance import Record
 
+_FREE = ("done", "memory", "tile")  # what may be another when a painting goes on
+
 
 def save_checkpoint(path: Path, state: State, record: Record) -> None:
     """Write `state` and what it belongs to.
@@ -33,7 +35,7 @@ def load_checkpoint(path: Path, record: Record) -> State:
     """
     state, before = _saved(path)
     now, then = _flat(record), _flat(before)
-    differing = [name for name, value in now.items() if then.get(name) != value and not name.startswith("done")]
+    differing = [name for name, value in now.items() if then.get(name) != value and name not in _FREE]
     if differing:
         raise RecordError(
             f"{path} was painted with other settings or inputs ({', '.join(differing)}); "

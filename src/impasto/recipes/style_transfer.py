@@ -182,7 +182,8 @@ class StyleTransfer:
 
     def content_at(self, scale: Scale) -> Tensor:
         """The photo at `scale`."""
-        return resample(self.content, (scale.height, scale.width)).clamp(0, 1)
+        size = (scale.height, scale.width)
+        return self.content if self.content.shape[2:] == size else resample(self.content, size).clamp_(0, 1)
 
     def _style_description(self, scale: Scale, number: int) -> Targets:
         """The statistics of a region's styles, blended; computed once for each size."""
