@@ -222,13 +222,16 @@ def _write(
 
 
 def _halve(proto: onnx.ModelProto) -> None:
-    """Keep the weights as float16; they are cast once, when the file is loaded, and computed with as float32."""
+    """Keep as float16 what loses nothing by it, as learned weights are stored; kernels that were folded stay float32.
+
+    They are cast once, when the file is loaded, and computed with as float32.
+    """
     import numpy as np
     from onnx import TensorProto, helper, numpy_helper
 
     for weight in [tensor for tensor in proto.graph.initializer if tensor.data_type == TensorProto.FLOAT]:
         values, name = numpy_helper.to_array(weight), weight.name
-        if values.size < _SMALL:
+        if values.size < _SMALL or not np.array_equal(values, values.astype(np.float16)):
             continue
         weight.CopyFrom(numpy_helper.from_array(values.astype(np.float16), f"{name}.float16"))
         proto.graph.node.insert(0, helper.make_node("Cast", [weight.name], [name], to=TensorProto.FLOAT))

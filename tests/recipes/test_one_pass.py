@@ -13,7 +13,6 @@ from PIL import Image
 
 import impasto
 from impasto.brief import of_painting
-from impasto.device import choose_device, in_bfloat16
 from impasto.errors import PictureError, SettingsError, TooLargeError, UnknownName
 from impasto.media.image import Picture, read
 from impasto.recipes.painting import open_brief
@@ -81,17 +80,18 @@ def test_colours(photo: Path, style: Path) -> None:
 
 def test_large_pictures_are_the_same(save: Any, style: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     photo = save("large.png", 310, 203)
-    whole = painted(photo, style, size=310)
+
+    def in_both_precisions() -> list[torch.Tensor]:
+        return [painted(photo, style, size=310, precision=name) for name in ("float32", "bfloat16")]
+
+    whole, whole_rounded = in_both_precisions()
     monkeypatch.setattr("impasto.recipes.feedforward.LARGE", 1)
     monkeypatch.setattr("impasto.recipes.feedforward._TILE", (64, 104))
     monkeypatch.setattr("impasto.models.strips._VALUES", 100_000)
-    strips = painted(photo, style, size=310)
-    difference = (whole - strips).abs()
-    if in_bfloat16(choose_device("cpu"), "auto"):  # in one piece or in strips, it is 0.7 of 255 from float32
-        assert difference.mean() < 0.8 / 255
-    else:
-        assert difference.mean() < 0.2 / 255
-        assert difference.max() < 2 / 255
+    strips, strips_rounded = in_both_precisions()
+    assert (whole - strips).abs().mean() < 0.2 / 255
+    assert (whole - strips).abs().max() < 2 / 255
+    assert (strips_rounded - whole).abs().mean() < 1.05 * (whole_rounded - whole).abs().mean()
 
 
 def test_saved_styles(photo: Path, style: Path, other: Path, tmp_path: Path) -> None:
