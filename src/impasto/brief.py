@@ -180,6 +180,10 @@ class Brief(_Checked):
         """What `from_json` reads."""
         return self.model_dump_json(exclude_defaults=True)
 
+    def sized(self, size: int) -> Brief:
+        """The same brief for a result of another size."""
+        return self.model_copy(update={"settings": self.settings.model_copy(update={"size": size})})
+
     @property
     def recipe(self) -> Recipe:
         """The settings of an optimisation."""

@@ -37,6 +37,13 @@ class Look(BaseModel):
     size: int | Literal["max"] = Field(
         512, description="Long side of the result in pixels; max: that of the photo, or as much as memory allows."
     )
+    painted_size: int = Field(
+        2048,
+        ge=64,
+        le=32768,
+        description="Long side up to which is painted (a panorama's is longer); larger results are enlarged from it "
+        "along the photo's edges. Less makes broader strokes.",
+    )
     strength: Strength = Field(
         1.0, description="From the photo (0) to the full style (1); auto: as much as leaves its shapes."
     )

@@ -190,7 +190,7 @@ def test_strips_for_which_there_is_no_room(save: Any, style: Path, monkeypatch: 
 def test_memory_is_looked_at_before(photo: Path, style: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("impasto.recipes.one_pass.free_memory", lambda device: 1_000_000_000)
     with pytest.raises(TooLargeError, match=r"in one pass takes about .* give --size \d+ or less"):
-        painted(photo, style, size=16000)
+        painted(photo, style, size=16000, painted_size=16000)
 
 
 def test_memory_that_ends_on_the_way_is_one_sentence(

@@ -247,12 +247,18 @@ def test_an_interrupt_keeps_a_checkpoint_that_can_be_resumed(folder: Path, style
 def test_two_processes_train_as_one(folder: Path, style: Path, tmp_path: Path) -> None:
     output = tmp_path / "ddp.impasto"
     command = ["train", "painter", "--style", style, "--photos", folder, "--from", "none", "-o", output, *FLAGS]
-    done = subprocess.run(
-        [sys.executable, "-m", "impasto", *map(str, command), "--steps", "3", "--devices", "2"],
-        capture_output=True, text=True, timeout=200, env={**os.environ, "OMP_NUM_THREADS": "1"},
+    process = subprocess.Popen(
+        [sys.executable, "-X", "faulthandler", "-m", "impasto", *map(str, command), "--steps", "3", "--devices", "2"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONFAULTHANDLER": "1"},
     )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.count(str(output)) == 1
+    try:
+        told, errors = process.communicate(timeout=200)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGABRT)  # each says where it stands
+        told, errors = process.communicate()
+    assert process.returncode == 0, errors
+    assert told.count(str(output)) == 1
     assert read_card(output).training["settings"]["devices"] == 2
 
     alone = tmp_path / "alone.impasto"

@@ -129,8 +129,7 @@ def _painting(photo: Path, brief: Brief, target: Output, work: WorkOptions, pict
     if work.resume and brief.settings.size == "max":
         from impasto.recipes.checkpoint import saved_brief
 
-        size = saved_brief(checkpoint_path(target.path)).settings.size
-        brief = brief.model_copy(update={"settings": brief.settings.model_copy(update={"size": size})})
+        brief = brief.sized(int(saved_brief(checkpoint_path(target.path)).settings.size))
     if is_automatic(brief):
         with progress_line() as progress:
             task = progress.add_task("strength", total=None, note="")

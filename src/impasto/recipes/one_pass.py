@@ -84,8 +84,7 @@ class OnePass:
                     f"At a size of {size} the photo would be {width}x{height} pixels; its short side needs "
                     f"{SMALLEST_SIDE}, so give a larger --size, or crop the photo."
                 )
-            brief = settled(self.brief, content, self.pictures)
-            brief = brief.model_copy(update={"settings": brief.settings.model_copy(update={"size": size})})
+            brief = settled(self.brief, content, self.pictures).sized(size)
             layout = lay_out(brief, content, self.pictures, photo)
         return OnePassPainting(replace(self, brief=brief), photo, content, self.pictures.source(photo), layout)
 

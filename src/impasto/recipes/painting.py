@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from impasto.media.image import Picture
     from impasto.provenance import Record
     from impasto.recipes.estimate import Estimate
+    from impasto.recipes.one_pass import OnePass
+    from impasto.recipes.optimize import Optimization
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,15 @@ def open_brief(brief: Brief, pictures: Pictures | None = None) -> Method:
     Raises:
         InputError: a picture, setting or file of weights that cannot be used.
     """
+    from impasto.recipes.grown import Growing
+
     pictures = pictures or Pictures()
+    largest = brief.settings.painted_size
+    painted = brief.sized(largest) if brief.settings.size != "max" and brief.settings.size > largest else brief
+    return Growing(brief, pictures, _engine(painted, pictures))
+
+
+def _engine(brief: Brief, pictures: Pictures) -> OnePass | Optimization:
     if brief.engine == "optimize":
         from impasto.recipes.optimize import Optimization
 

@@ -70,8 +70,9 @@ def seen_size(region: Region, brief: Brief, shape: tuple[int, int]) -> int:
     Raises:
         SettingsError: it would be enlarged beyond all measure.
     """
-    result = brief.settings.size
-    wanted = style_size(min(_LARGEST_RESULT, _LARGEST_RESULT if result == "max" else result), region.style_scale or 1.0)
+    largest = min(_LARGEST_RESULT, brief.settings.painted_size)
+    result = largest if brief.settings.size == "max" else min(largest, brief.settings.size)
+    wanted = style_size(result, region.style_scale or 1.0)
     height, width = fit(*shape, wanted)
     return wanted if min(height, width) >= SMALLEST_SIDE else -(-wanted * SMALLEST_SIDE // min(height, width))
 

@@ -121,9 +121,9 @@ def _part(fabric: Fabric) -> None:
         store = torch.distributed.distributed_c10d._get_default_store()
         if fabric.is_global_zero:  # last, as who still waits for a message when the first is gone waits for ever
             store.wait([f"parted {rank}" for rank in range(1, fabric.world_size)])
-        else:
+        torch.distributed.destroy_process_group()
+        if not fabric.is_global_zero:
             store.set(f"parted {fabric.global_rank}", "")
-    torch.distributed.destroy_process_group()
 
 
 @contextmanager

@@ -1,0 +1,116 @@
+"""Results that are larger than what is painted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from impasto.brief import Brief, of_painting
+from impasto.engine.optimize import State
+from impasto.errors import TooLargeError
+from impasto.media.enlarge import enlarged
+from impasto.media.geometry import resample
+from impasto.media.image import Picture, read
+from impasto.provenance import Record
+from impasto.recipes.grown import GrownPainting, painted_size
+from impasto.recipes.painting import open_brief, painted
+from impasto.settings import Look
+
+from door import run
+
+WAYS: list[dict[str, Any]] = [{"engine": "instant"}, {"engine": "optimize", "steps": (2,), "start": "content"}]
+
+
+def brief(style: Path, engine: str, **settings: Any) -> Brief:
+    return of_painting([str(style)], engine, {"size": 240, "painted_size": 96, **settings})
+
+
+def test_edges_are_the_photo_s_and_flat_areas_the_painting_s() -> None:
+    photo = torch.zeros(1, 3, 120, 160)
+    photo[..., 83:] = 0.8
+    small = resample(photo, (60, 80)).clamp(0, 1)
+    inverted = enlarged(1 - 0.5 * small, photo)
+    assert inverted[..., :80].sub(1).abs().max() < 0.02
+    assert inverted[..., 86:].sub(0.6).abs().max() < 0.02
+    blurred = resample(1 - 0.5 * small, (120, 160))
+    step = (inverted[..., 83] - inverted[..., 82]).abs().mean()
+    assert step > 1.5 * (blurred[..., 83] - blurred[..., 82]).abs().mean()
+    texture = torch.rand(1, 3, 60, 80, generator=torch.Generator().manual_seed(0))
+    flat = torch.full((1, 3, 120, 160), 0.5)
+    assert torch.allclose(enlarged(texture, flat), resample(texture, (120, 160)).clamp(0, 1), atol=1e-5)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_strokes_grow_with_the_picture(photo: Path, style: Path, way: dict[str, Any]) -> None:
+    large = painted(open_brief(brief(style, **way)).on(photo))
+    small = painted(open_brief(brief(style, **{**way, "size": 96})).on(photo))
+    assert large.size == (180, 240)
+    shrunk = resample(large.pixels, (72, 96))
+    assert (shrunk - small.pixels).abs().mean() < 0.02
+    assert (shrunk - read(photo, 96).pixels).abs().mean() > 0.03
+
+
+def test_what_is_not_painted_stays_to_the_pixel(photo: Path, style: Path, tmp_path: Path) -> None:
+    mask = np.zeros((180, 240), np.uint8)
+    mask[:, 101:] = 255
+    Image.fromarray(mask).save(tmp_path / "mask.png")
+    for way in WAYS:
+        regions = [{"styles": [str(style)], "mask": str(tmp_path / "mask.png")}]
+        own = {key: value for key, value in way.items() if key != "engine"}
+        parted = Brief(regions=regions, engine=way["engine"], settings={"size": 240, "painted_size": 96, **own})
+        pixels, source = painted(open_brief(parted).on(photo)).pixels, read(photo, 240).pixels
+        assert torch.equal(pixels[..., :101], source[..., :101])
+        assert (pixels[..., 110:] - source[..., 110:]).abs().mean() > 0.03
+
+
+def test_its_record_makes_it_again_from_where_it_was_left(photo: Path, style: Path) -> None:
+    asked = brief(style, **WAYS[1])
+    work = open_brief(asked).on(photo)
+    states: list[State | None] = []
+    for step in work.steps():
+        states.append(step.state())
+        last = step.picture()
+    assert len(states) == 2
+    record = Record.from_xmp(last.metadata or b"")
+    assert (record.brief["settings"]["size"], record.brief["settings"]["painted_size"]) == (240, 96)
+    assert record.content.name == photo.name
+    *_, again = open_brief(asked).on(photo).steps(states[0])
+    assert torch.equal(again.picture().pixels, last.pixels)
+
+
+def test_the_largest_that_memory_holds(photo: Path, style: Path) -> None:
+    shape, look = (9000, 12000), Look(size="max", memory="700MB")
+    given = Picture(torch.rand(1, 3, 180, 240))
+    method = open_brief(brief(style, "instant", **look.model_dump(include={"size", "memory"})))
+    fitting = method._fitting(shape, 12000)  # type: ignore[attr-defined]
+    assert 2048 < fitting < 4000
+    work = method.on(given)
+    assert isinstance(work, GrownPainting)
+    assert work.size == (180, 240)
+    assert work.estimate().bytes < 700e6
+    with pytest.raises(TooLargeError, match=r"12000x9000 pixels takes 5\.20 GB, and --memory is 700MB; give --size \d"):
+        open_brief(brief(style, "instant", size=12000, memory="700MB")).on(Picture(torch.rand(1, 3, 90, 120)))
+
+
+def test_panoramas_are_painted_by_their_short_side() -> None:
+    look = Look()
+    assert painted_size((3024, 4032), look) == 2048
+    assert painted_size((500, 20000), look) == 40960
+
+
+def test_the_door(photo: Path, style: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out, again = tmp_path / "out.png", tmp_path / "again.png"
+    how = ["--engine", "instant", "--size", 200, "--painted-size", 80]
+    assert run("paint", photo, style, *how, "-o", out) == 0
+    assert read(out).size == (150, 200)
+    assert run("reproduce", out, "-o", again) == 0
+    assert out.read_bytes() == again.read_bytes()
+    assert run("paint", photo, style, *how, "-o", tmp_path / "x.png", "--estimate") == 0
+    assert "200x150 pixels, about" in capsys.readouterr().out
+    assert run("paint", photo, style, "--painted-size", 9, "-o", tmp_path / "x.png") == 2
+    assert "painted_size" in capsys.readouterr().err
