@@ -18,6 +18,10 @@ class PictureError(InputError):
     """A picture that cannot be read, or has nothing in it to work with."""
 
 
+class FilmError(InputError):
+    """A film that cannot be read, or has nothing in it to work with."""
+
+
 class SettingsError(InputError):
     """A setting outside of its range, or settings that contradict each other."""
 

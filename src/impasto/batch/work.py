@@ -19,7 +19,8 @@ from impasto.errors import ImpastoError, InputError, OutputError
 from impasto.media.files import check_apart, check_name, make_folder
 from impasto.media.image import MAX_PIXELS, Picture
 from impasto.processes import deaf_to_interrupts
-from impasto.recipes.painting import Method, open_brief, painted
+from impasto.recipes.grown import Growing
+from impasto.recipes.painting import open_brief, painted
 from impasto.recipes.pictures import Pictures
 from impasto.shelf.models import find
 from impasto.weights.files import sha256
@@ -112,7 +113,7 @@ def _paint_all(batch: Batch, stop: Event) -> None:
     """Claim, paint, write, enter; until nothing waits, and nothing is being done that could come back."""
     parent = multiprocessing.parent_process()
     ledger, keys = Ledger(batch.folder), {job.key for job in batch.jobs}
-    methods: dict[str, Method] = {}
+    methods: dict[str, Growing] = {}
     while not stop.is_set() and (parent is None or parent.is_alive()):
         job = ledger.claim(keys)
         if job is None:
@@ -136,7 +137,7 @@ def _paint_all(batch: Batch, stop: Event) -> None:
     ledger.close()
 
 
-def _painted(batch: Batch, job: Job, methods: dict[str, Method]) -> Picture:
+def _painted(batch: Batch, job: Job, methods: dict[str, Growing]) -> Picture:
     if job.brief not in methods:
         methods[job.brief] = open_brief(Brief.from_json(job.brief), Pictures(max_pixels=batch.max_pixels))
     return painted(methods[job.brief].on(job.content))

@@ -14,6 +14,7 @@ from impasto.cli.batch import batch
 from impasto.cli.doctor import doctor
 from impasto.cli.evaluate import evaluate
 from impasto.cli.export import export
+from impasto.cli.film import film
 from impasto.cli.interrupt import raise_on_interrupt
 from impasto.cli.mask import mask
 from impasto.cli.models import models
@@ -46,6 +47,7 @@ app = App(
 )
 app.register_install_completion_command()
 app.command(paint)
+app.command(film)
 app.command(batch)
 app.command(mask)
 app.command(style)

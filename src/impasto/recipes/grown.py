@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
@@ -59,6 +59,14 @@ class Growing:
         brief = settled(self.brief, small, self.pictures)
         method = replace(self.method, brief=brief.sized(painted))
         return GrownPainting(brief.sized(size), self.pictures, photo, method.on(small), fit(*shape, size))
+
+    def with_masks(self, masks: Mapping[str, Picture]) -> Growing:
+        """The same with other pictures in place of the masks that its brief names."""
+        names = {name: f"carried {number}" for number, name in enumerate(masks)}
+        given = {**self.pictures.given, **{names[name]: mask for name, mask in masks.items()}}
+        pictures = Pictures(given, self.pictures.max_pixels)
+        method = replace(self.method, brief=self.method.brief.renamed(names), pictures=pictures)
+        return Growing(self.brief.renamed(names), pictures, method)
 
     def _fitting(self, shape: tuple[int, int], size: int) -> int:
         """The size that was asked for, or where that is `max`, the largest up to it that memory holds."""

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from impasto.media.image import Picture
     from impasto.provenance import Record
     from impasto.recipes.estimate import Estimate
+    from impasto.recipes.grown import Growing
     from impasto.recipes.one_pass import OnePass
     from impasto.recipes.optimize import Optimization
 
@@ -59,15 +60,7 @@ class Painting(Protocol):
         ...
 
 
-class Method(Protocol):
-    """An engine whose styles have been read, for as many photos as you like."""
-
-    def on(self, photo: Given) -> Painting:
-        """The painting of a photo."""
-        ...
-
-
-def open_brief(brief: Brief, pictures: Pictures | None = None) -> Method:
+def open_brief(brief: Brief, pictures: Pictures | None = None) -> Growing:
     """The engine of a brief with its network and styles.
 
     Raises:

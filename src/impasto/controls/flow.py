@@ -1,0 +1,129 @@
+"""Where things move between two frames, and how far that can be trusted (DIS; Kroeger et al., 2016)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from impasto.errors import SettingsError
+from impasto.media.geometry import resample
+
+_LARGEST = 640  # long side at which motion is measured
+_SAME = 0.06  # difference of a photo, carried along, by which trust falls to a third
+_CUT, _BINS, _SEEN_AT = 0.45, 16, (36, 64)
+
+
+@dataclass(frozen=True)
+class Flow:
+    """For each place of a frame, where it was in the frame before: `offsets` (H, W, 2), right and down in pixels.
+
+    `trust` (1, 1, H, W) in [0, 1]: how sure that is.
+    """
+
+    offsets: np.ndarray[Any, Any]
+    trust: Tensor
+
+    def carried(self, before: Tensor) -> Tensor:
+        """`before` (1, C, H, W) moved along, with a Lanczos kernel."""
+        return _warped(before, self._places)
+
+    @cached_property
+    def _places(self) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+        return _places(self.offsets)
+
+
+class Motion:
+    """Measures the motion from frame to frame, at a long side of `largest` pixels at most.
+
+    Raises:
+        SettingsError: an extra is missing.
+    """
+
+    def __init__(self, largest: int = _LARGEST) -> None:
+        self._finder, self._largest = _finder(), largest
+
+    def between(self, before: Tensor, now: Tensor) -> Flow:
+        """The flow between two frames (1, 3, H, W) in [0, 1].
+
+        Trusted is what leads there and back again, does not lie at an edge of the motion, came from inside the frame
+        (Ruder et al., 2016), and looks as it did.
+        """
+        height, width = now.shape[2:]
+        scale = min(1.0, self._largest / max(height, width))
+        small = max(16, round(height * scale)), max(16, round(width * scale))
+        first, second = (_grey(resample(frame, small)) for frame in (before, now))
+        back: np.ndarray[Any, Any] = self._finder.calc(second, first, None)
+        forth: np.ndarray[Any, Any] = self._finder.calc(first, second, None)
+        trust = torch.from_numpy(_consistent(back, forth).astype(np.float32))[None, None]
+        factors = np.array([width / small[1], height / small[0]], np.float32)
+        tensor = torch.from_numpy(back).permute(2, 0, 1)[None]
+        offsets = _enlarged(tensor, (height, width))[0].permute(1, 2, 0).numpy() * factors
+        flow = Flow(np.ascontiguousarray(offsets), _enlarged(trust, (height, width)))
+        same = (flow.carried(before) - now).abs().mean(1, keepdim=True).div_(_SAME).square_().neg_().exp_()
+        return Flow(flow.offsets, flow.trust * same)
+
+
+def is_cut(before: Tensor, now: Tensor) -> bool:
+    """Whether another scene begins with `now`: histograms of small copies of two frames (1, 3, H, W) differ much."""
+    histograms = []
+    for frame in (before, now):
+        small = resample(frame, _SEEN_AT).clamp(0, 1)[0].flatten(1)
+        bins = (small * (_BINS - 1)).round().long() + _BINS * torch.arange(3)[:, None]
+        histograms.append(torch.bincount(bins.flatten(), minlength=3 * _BINS).float() / small.numel())
+    return float((histograms[0] - histograms[1]).abs().sum() / 2) > _CUT
+
+
+def _finder() -> Any:
+    try:
+        import cv2
+    except ImportError as error:
+        raise SettingsError("Films need an extra; install it with: pip install 'impasto[film]'.") from error
+    cv2.setNumThreads(1)
+    return cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+
+
+def _grey(frame: Tensor) -> np.ndarray[Any, Any]:
+    luma = (frame * frame.new_tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)).sum(1)[0]
+    grey: np.ndarray[Any, Any] = luma.mul(255).round_().clamp_(0, 255).to(torch.uint8).numpy()
+    return grey
+
+
+def _places(offsets: np.ndarray[Any, Any]) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    height, width = offsets.shape[:2]
+    across, down = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
+    return across + offsets[..., 0], down + offsets[..., 1]
+
+
+def _warped(before: Tensor, places: tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]) -> Tensor:
+    import cv2
+
+    pixels = before[0].permute(1, 2, 0).contiguous().numpy()
+    moved = cv2.remap(pixels, *places, cv2.INTER_LANCZOS4, borderMode=cv2.BORDER_REFLECT_101)
+    if moved.ndim == 2:
+        moved = moved[..., None]
+    return torch.from_numpy(moved).permute(2, 0, 1)[None].contiguous()
+
+
+def _consistent(back: np.ndarray[Any, Any], forth: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Where there and back again agree (H, W), inside the frame and away from edges of the motion."""
+    import cv2
+
+    across, down = _places(back)
+    height, width = back.shape[:2]
+    returned = cv2.remap(forth, across, down, cv2.INTER_LINEAR)
+    length = np.square(back).sum(2)
+    error = np.square(back + returned).sum(2)
+    agree = error < 0.01 * (length + np.square(returned).sum(2)) + 0.5
+    inside = (across >= 0) & (across <= width - 1) & (down >= 0) & (down <= height - 1)
+    steep = sum(np.square(np.gradient(back[..., axis])).sum(0) for axis in (0, 1))
+    trusted: np.ndarray[Any, Any] = agree & inside & (steep < 0.01 * length + 0.02)
+    return trusted
+
+
+def _enlarged(x: Tensor, size: tuple[int, int]) -> Tensor:
+    return torch.nn.functional.interpolate(x, size=size, mode="bilinear", align_corners=False)

@@ -1,0 +1,432 @@
+"""A film painted: frames read, painted and encoded at the same time, in pieces that outlive a crash."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from fractions import Fraction
+from functools import cached_property, partial
+from importlib.metadata import version
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
+from torch import Tensor
+
+from impasto.brief import Brief
+from impasto.errors import FilmError, OutputError, RecordError, SettingsError
+from impasto.media.animation import write_animation
+from impasto.media.encoding import CONTAINERS, Encoding, Piece, PieceWriter, check_streams, join, piece_writer
+from impasto.media.files import check_apart, check_writable, make_folder, replacing
+from impasto.media.film import ANIMATIONS, AnimatedFilm, Film, Frame, VideoFilm, ahead, open_film
+from impasto.media.formats import named_as_picture
+from impasto.media.geometry import fit
+from impasto.media.image import Picture
+from impasto.media.writing import write
+from impasto.recipes.frames import STEADY, FramePainter, PaintedFrame, Past
+from impasto.recipes.painting import painted as painted_now
+from impasto.recipes.pictures import Pictures, recorded
+from impasto.weights.files import sha256
+
+PIECE = 48
+_TICK = Fraction(1, 1000)
+_WAITING = 4
+
+
+@dataclass(frozen=True)
+class FilmOptions:
+    """What is painted of a film, how steady, and how it is written; times are in seconds from its beginning."""
+
+    steady: float = STEADY
+    start: Fraction = Fraction(0)
+    stop: Fraction | None = None
+    codec: str | None = None
+    quality: int | None = None
+    drop: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class FilmStep:
+    """A frame that has been painted: the share of the film that is done, and how many are."""
+
+    done: float
+    frames: int
+    painted: PaintedFrame
+
+
+class Sink(Protocol):
+    """Where the frames of a piece go."""
+
+    def write(self, pixels: Picture, time: Fraction, duration: Fraction) -> None:
+        """The next frame."""
+        ...
+
+
+@dataclass
+class FilmWork:
+    """A film, how it is to be painted, and where it goes: what is done lies in a folder beside the output.
+
+    Raises:
+        InputError: a film, picture or setting that cannot be used.
+    """
+
+    source: Path
+    brief: Brief
+    output: Path
+    options: FilmOptions = field(default_factory=FilmOptions)
+    pictures: Pictures = field(default_factory=Pictures)
+    notes: list[str] = field(default_factory=list)
+    held: int = 0
+
+    @cached_property
+    def film(self) -> Film:
+        """The film that is painted."""
+        return open_film(self.source)
+
+    @property
+    def folder(self) -> Path:
+        """What is kept until the film is whole."""
+        return self.output.with_name(self.output.name.rstrip("/") + ".unfinished")
+
+    @property
+    def numbered(self) -> bool:
+        """Whether the output is a row of numbered pictures."""
+        return "%" in self.output.name
+
+    @cached_property
+    def size(self) -> tuple[int, int]:
+        """(height, width) of the painted frames."""
+        size, own = self.brief.settings.size, self.film.size
+        return fit(*own, max(own) if size == "max" else size)
+
+    @cached_property
+    def encoding(self) -> Encoding:
+        """How it is encoded; what works here instead of what was asked for is told in `notes`."""
+        film, options = self.film, self.options
+        codec = options.codec or ("vp9" if self.output.suffix.lower() == ".webm" else "h264")
+        if isinstance(film, VideoFilm):
+            asked = Encoding(
+                self.size, film.time_base, film.rate, codec, options.quality, film.deep, film.aspect, film.colour
+            )
+        else:
+            asked = Encoding(self.size, _TICK, Fraction(film.count) / max(_TICK, Fraction(film.seconds)), codec,
+                             options.quality)  # fmt: skip
+        usable, note = asked.tried()
+        if note:
+            self.notes.append(note)
+        return usable
+
+    def check(self, *, force: bool, resume: bool) -> None:
+        """See to it that it can be written, before any work.
+
+        Raises:
+            InputError: a film that cannot be read, a container that cannot hold it, nothing to resume.
+            OutputError: a file is an input, or is there, or cannot be written.
+        """
+        suffix = self.output.suffix.lower()
+        if not self.numbered and suffix not in (*CONTAINERS, *ANIMATIONS):
+            known = " ".join((*CONTAINERS, *ANIMATIONS))
+            raise SettingsError(
+                f"Expected a film to write ({known}), or pictures like frame_%04d.png; got {self.output}."
+            )
+        if self.numbered and not named_as_picture(self.output):
+            raise SettingsError(f"Expected pictures like frame_%04d.png; got {self.output}.")
+        check_writable(self.output, force=force or resume)
+        check_apart([self.output], [self.source, *self.brief.files()])
+        if self.film.size[0] < 1:
+            raise FilmError(f"{self.source} has no pixels.")
+        if suffix in CONTAINERS and isinstance(self.film, VideoFilm):
+            check_streams(self.source, self.output, self.options.drop)
+        if resume and not (self.folder / "plan.json").is_file():
+            raise RecordError(f"There is no unfinished film {self.folder}; run without --resume.")
+
+    def preview(self, at: Fraction) -> Picture:
+        """The frame that is shown at a time, painted."""
+        for frame in self.film.frames(at):
+            return painted_now(FramePainter(self.brief, self.pictures, 0).method.on(frame.picture))
+        raise FilmError(f"{self.source} ends before {float(at):g} s.")
+
+    def steps(self, *, resume: bool = False) -> Iterator[FilmStep]:
+        """Paint what is not painted yet, frame by frame; leaving early keeps what is done.
+
+        Raises:
+            InputError: what is unfinished belongs to another film.
+            OutputError: something cannot be written.
+        """
+        plan = _Plan.open(self.folder, self._key(), resume=resume)
+        frames = ahead(lambda: self.film.frames(self.options.start, self.options.stop))
+        try:
+            skipped = deque(islice(frames, plan.frames), maxlen=1)
+            self.held = plan.held
+            painter = FramePainter(self.brief, self.pictures, self.options.steady)
+            past = plan.past(painter.sized(skipped[0].picture).pixels) if skipped else None
+            yield from self._pieces(plan, painter, frames, past)
+        finally:
+            frames.close()  # type: ignore[attr-defined]
+
+    def _pieces(
+        self, plan: _Plan, painter: FramePainter, frames: Iterator[Frame], past: Past | None
+    ) -> Iterator[FilmStep]:
+        total = max(1, round(self.film.count * self._share))
+        while (first := next(frames, None)) is not None:
+            part = _Part(number=len(plan.parts))
+            try:
+                with self._sink(part, plan.frames) as sink, _in_background() as writing:
+                    for result in painter.paint(islice(chain([first], frames), PIECE), past):
+                        past = result.past
+                        writing(partial(sink.write, result.picture, result.frame.time, result.frame.duration))
+                        part.frames += 1
+                        self.held += result.frame.held
+                        count = plan.frames + part.frames
+                        yield FilmStep(min(1.0, count / total), count, result)
+            except (GeneratorExit, KeyboardInterrupt):
+                plan.keep_partial(part)
+                raise
+            assert past is not None
+            plan.add(part, past, self.held)
+        if not plan.parts:
+            raise FilmError(f"{self.source} has no frame between those times; give others.")
+        plan.finish()
+
+    @property
+    def _share(self) -> float:
+        """How much of the film is painted."""
+        length = self.film.seconds
+        stop = length if self.options.stop is None else min(length, float(self.options.stop))
+        return max(0.0, stop - float(self.options.start)) / length if length else 1.0
+
+    @contextmanager
+    def _sink(self, part: _Part, before: int) -> Iterator[Sink]:
+        if self.output.suffix.lower() in CONTAINERS and not self.numbered:
+            part.piece = Piece(self.folder / f"{part.number:05}.nut")
+            with piece_writer(part.piece.path, self.encoding) as writer:
+                part.piece = writer.piece
+                yield _Encoded(writer)
+        else:
+            yield _Pictures(self, part, before)
+
+    def picture_path(self, number: int) -> Path:
+        """Where the picture of a frame goes that is no part of a stream."""
+        if self.numbered:
+            return self.output.with_name(self.output.name % (number + 1))
+        return self.folder / f"{number:07}.png"
+
+    def write(self) -> int:
+        """Join what is painted to a film that can be played; how many frames it has.
+
+        Raises:
+            OutputError: it cannot be written; what was painted is kept.
+        """
+        plan = _Plan.open(self.folder, self._key(), resume=True)
+        parts = [*plan.parts, *plan.partial()]
+        frames = sum(part.frames for part in parts)
+        if self.numbered or not frames:
+            return frames
+        with replacing(self.output) as temporary:
+            if self.output.suffix.lower() in CONTAINERS:
+                last = parts[-1].piece
+                assert last is not None
+                end = (last.times[-1] + last.durations[-1]) * self.encoding.time_base
+                span = (self.options.start, self.options.stop if plan.whole else end)
+                source = self.film if isinstance(self.film, VideoFilm) else None
+                pieces = [part.piece for part in parts if part.piece]
+                join(pieces, self.encoding, temporary, source, span, self.options.drop, self._tags())
+            else:
+                durations = [duration for part in parts for duration in part.durations]
+                loop = self.film.loop if isinstance(self.film, AnimatedFilm) else 0
+                write_animation([self.picture_path(n) for n in range(frames)], durations, loop, temporary)
+        return frames
+
+    def clean(self) -> None:
+        """Remove what was kept; the film is whole."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _key(self) -> dict[str, Any]:
+        """What a film is made from: its brief, its source, and all options that change its bytes."""
+        brief, sources = recorded(self.brief, self.pictures)
+        content = (
+            {"name": self.source.name, "sha256": sha256(self.source)} if self.source.is_file() else str(self.source)
+        )
+        return {
+            "brief": brief.model_dump(mode="json", exclude={"output"}),
+            "pictures": {name: source.model_dump() for name, source in sources.items()},
+            "film": content,
+            "options": {name: str(value) for name, value in self.options.__dict__.items()},
+            "output": self.output.suffix,
+        }
+
+    def _tags(self) -> dict[str, str]:
+        told = {name: value for name, value in self._key().items() if name != "output"}
+        return {"comment": json.dumps({"impasto": version("impasto"), **told})}
+
+
+@dataclass
+class _Part:
+    """Frames that stand alone: `piece` where they are encoded, else how long each of their pictures is shown."""
+
+    number: int
+    frames: int = 0
+    piece: Piece | None = None
+    durations: list[Fraction] = field(default_factory=list)
+
+    def to_json(self) -> dict[str, Any]:
+        own: dict[str, Any] = {"number": self.number, "frames": self.frames, "durations": [*map(str, self.durations)]}
+        if self.piece:
+            own["piece"] = {**self.piece.__dict__, "path": self.piece.path.name}
+        return own
+
+    @staticmethod
+    def from_json(folder: Path, own: dict[str, Any]) -> _Part:
+        piece = own.get("piece")
+        return _Part(
+            own["number"],
+            own["frames"],
+            Piece(folder / Path(piece["path"]).name, piece["times"], piece["durations"]) if piece else None,
+            [*map(Fraction, own["durations"])],
+        )
+
+
+@dataclass
+class _Plan:
+    """What is done of a film, in a file that is never half written."""
+
+    folder: Path
+    key: dict[str, Any]
+    parts: list[_Part] = field(default_factory=list)
+    held: int = 0
+    whole: bool = False
+
+    @staticmethod
+    def open(folder: Path, key: dict[str, Any], *, resume: bool) -> _Plan:
+        """That of a film, or a new one in an empty folder.
+
+        Raises:
+            RecordError: it is damaged, or belongs to another film.
+        """
+        path = folder / "plan.json"
+        if not resume:
+            if folder.is_dir() and not path.is_file() and any(folder.iterdir()):
+                raise OutputError(f"{folder} is in the way; move it, or give another output.")
+            shutil.rmtree(folder, ignore_errors=True)
+            make_folder(folder)
+            plan = _Plan(folder, key)
+            plan._save()
+            return plan
+        try:
+            own = json.loads(path.read_text(encoding="utf-8"))
+            parts = [_Part.from_json(folder, part) for part in own["parts"]]
+            differing = [name for name, value in key.items() if own["key"][name] != value]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise RecordError(f"{path} is damaged ({error}); remove it, and run without --resume.") from error
+        if differing:
+            raise RecordError(
+                f"{folder} was begun with other settings or inputs ({', '.join(differing)}); give the same again, or "
+                "run without --resume."
+            )
+        return _Plan(folder, key, parts, own["held"], own["whole"])
+
+    @property
+    def frames(self) -> int:
+        """How many are done."""
+        return sum(part.frames for part in self.parts)
+
+    def add(self, part: _Part, past: Past, held: int) -> None:
+        """A part is done, and the next goes on from `past`."""
+        self.parts.append(part)
+        self.held = held
+        state = {"painted": past.painted, **{f"mask {name}": mask for name, mask in past.masks.items()}}
+        with replacing(self.folder / f"state{len(self.parts)}.safetensors") as temporary:
+            save_file({name: _in_16_bits(value) for name, value in state.items()}, temporary)
+        (self.folder / "partial.json").unlink(missing_ok=True)
+        self._save()
+        (self.folder / f"state{len(self.parts) - 1}.safetensors").unlink(missing_ok=True)
+
+    def past(self, photo: Tensor) -> Past:
+        """What the next frame needs to know, given the last photo."""
+        try:
+            state = load_file(self.folder / f"state{len(self.parts)}.safetensors")
+        except (OSError, SafetensorError) as error:
+            raise RecordError(f"{self.folder} is damaged ({error}); run without --resume.") from error
+        kept = {name: torch.from_numpy(value.astype(np.float32)).div_(65535) for name, value in state.items()}
+        masks = {name.removeprefix("mask "): value for name, value in kept.items() if name != "painted"}
+        return Past(photo, kept["painted"], masks)
+
+    def finish(self) -> None:
+        """All is painted."""
+        self.whole = True
+        self._save()
+
+    def keep_partial(self, part: _Part) -> None:
+        """A part that was broken off: good for a look, but painted anew when the film goes on."""
+        part.frames = len(part.piece.times if part.piece else part.durations)
+        if not part.frames:
+            return
+        with replacing(self.folder / "partial.json") as temporary:
+            temporary.write_text(json.dumps(part.to_json()), encoding="utf-8")
+
+    def partial(self) -> list[_Part]:
+        """The part that was broken off, if there is one."""
+        path = self.folder / "partial.json"
+        return [_Part.from_json(self.folder, json.loads(path.read_text(encoding="utf-8")))] if path.is_file() else []
+
+    def _save(self) -> None:
+        own = {
+            "key": self.key,
+            "parts": [part.to_json() for part in self.parts],
+            "held": self.held,
+            "whole": self.whole,
+        }
+        with replacing(self.folder / "plan.json") as temporary:
+            temporary.write_text(json.dumps(own), encoding="utf-8")
+
+
+def _in_16_bits(values: Tensor) -> np.ndarray[Any, Any]:
+    return np.ascontiguousarray(values.mul(65535).round_().numpy().astype(np.uint16))
+
+
+@dataclass
+class _Encoded:
+    """Frames encoded to a piece."""
+
+    writer: PieceWriter
+
+    def write(self, pixels: Picture, time: Fraction, duration: Fraction) -> None:
+        self.writer.write(pixels.pixels, time, duration)
+
+
+@dataclass
+class _Pictures:
+    """Frames as pictures, each in a file."""
+
+    work: FilmWork
+    part: _Part
+    first: int
+
+    def write(self, pixels: Picture, time: Fraction, duration: Fraction) -> None:
+        write(pixels, self.work.picture_path(self.first + len(self.part.durations)), force=True)
+        self.part.durations.append(duration)
+
+
+@contextmanager
+def _in_background() -> Iterator[Callable[[Callable[[], None]], None]]:
+    """Do one thing after another in a thread, a few of which may wait; what goes wrong there is raised here."""
+    waiting: deque[Future[None]] = deque()
+    with ThreadPoolExecutor(1) as pool:
+
+        def do(work: Callable[[], None]) -> None:
+            waiting.append(pool.submit(work))
+            if len(waiting) > _WAITING:
+                waiting.popleft().result()
+
+        yield do
+        while waiting:
+            waiting.popleft().result()

@@ -1,0 +1,139 @@
+"""Frames painted one after another: what was painted before moves along with the picture, so that nothing boils.
+
+The last painted frame, carried along by the photo's motion, covers the fresh one where the motion can be trusted. As
+that softens it, what is shown is sharpened to the fresh one's sharpness; what is carried on is not, lest grain adds up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from impasto.brief import Brief
+from impasto.controls.flow import Flow, Motion, is_cut
+from impasto.media.film import Frame
+from impasto.media.image import Picture
+from impasto.recipes.grown import Growing
+from impasto.recipes.painting import open_brief, painted
+from impasto.recipes.pictures import Pictures
+from impasto.recipes.regions import MaskReader
+
+STEADY = 0.95
+_SHARPEST = 3.0
+_BINOMIAL = [1 / 16, 4 / 16, 6 / 16, 4 / 16, 1 / 16]
+
+
+@dataclass(frozen=True)
+class Past:
+    """What the next frame needs to know: the last photo, and what was painted of it, not sharpened, (1, 3, H, W).
+
+    `masks`: those of a brief by their names, as they lay on the last photo.
+    """
+
+    photo: Tensor
+    painted: Tensor
+    masks: dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class PaintedFrame:
+    """A frame, what has become of it, and whether a scene begins with it."""
+
+    frame: Frame
+    picture: Picture
+    past: Past
+    cut: bool
+
+
+class FramePainter:
+    """A brief for all frames of a film; `steady` is from 0, each frame on its own, to 1, as steady as can be."""
+
+    def __init__(self, brief: Brief, pictures: Pictures | None = None, steady: float = STEADY) -> None:
+        self.brief, self.pictures, self.steady = brief, pictures or Pictures(), steady
+        self.method: Growing = open_brief(brief, self.pictures)
+        self.motion = Motion() if steady or self._moving_masks() else None
+
+    def paint(self, frames: Iterable[Frame], past: Past | None = None) -> Iterator[PaintedFrame]:
+        """Paint frames in order, going on from `past`."""
+        for frame in frames:
+            result = self._next(frame, past)
+            past = result.past
+            yield result
+
+    def sized(self, picture: Picture) -> Picture:
+        """A frame at the size of the result."""
+        size = self.brief.settings.size
+        return picture if size == "max" else self.pictures.read(picture, size)
+
+    def _next(self, frame: Frame, past: Past | None) -> PaintedFrame:
+        picture = self.sized(frame.picture)
+        photo = picture.pixels
+        cut = past is None or past.photo.shape != photo.shape or is_cut(past.photo, photo)
+        flow = None if cut or past is None or self.motion is None else self.motion.between(past.photo, photo)
+        masks = self._masks(picture, past, flow)
+        fresh = self._fresh(picture, masks)
+        shown = kept = fresh.pixels
+        if flow is not None and past is not None and self.steady:
+            weight = self.steady * flow.trust
+            kept = kept.lerp(flow.carried(past.painted).clamp_(0, 1), weight)
+            shown = sharpened(kept, fresh.pixels, weight)
+        return PaintedFrame(frame, replace(fresh, pixels=shown), Past(photo, _as_kept(kept), masks), cut)
+
+    def _fresh(self, photo: Picture, masks: dict[str, Tensor]) -> Picture:
+        method = self.method
+        if masks:
+            method = method.with_masks({name: Picture(mask.expand(-1, 3, -1, -1)) for name, mask in masks.items()})
+        return painted(method.on(photo))
+
+    def _moving_masks(self) -> list[str]:
+        """The masks of the brief that follow the picture."""
+        names = [self.brief.keep, *(name for region in self.brief.regions for name in (region.mask, region.grade))]
+        return list(dict.fromkeys(name for name in names if name))
+
+    def _masks(self, photo: Picture, past: Past | None, flow: Flow | None) -> dict[str, Tensor]:
+        """The masks as they lie on this photo: carried along, or read where a scene begins."""
+        names = self._moving_masks()
+        if not names:
+            return {}
+        if past is not None and past.masks and flow is not None:
+            return {name: flow.carried(mask).clamp(0, 1) for name, mask in past.masks.items()}
+        reader = MaskReader(photo, self.pictures)
+        return {name: reader.read(name) for name in names}
+
+
+def sharpened(picture: Tensor, like: Tensor, where: Tensor) -> Tensor:
+    """`picture` (1, 3, H, W) with as much sharpening, where it is asked for, as makes it as sharp as `like`.
+
+    Sharpness is the mean square of the Laplacian.
+    """
+    detail = (picture - _soft(picture)) * where
+    seen, added, wanted = laplacian(picture), laplacian(detail), laplacian(like).square().mean()
+    # |seen + amount added|^2 = |like|^2, a quadratic equation for the amount
+    square, product = added.square().mean(), (seen * added).mean()
+    missing = wanted - seen.square().mean()
+    if missing <= 0 or square < 1e-12:
+        return picture
+    amount = float((-product + (product.square() + square * missing).sqrt()) / square)
+    return (picture + min(amount, _SHARPEST) * detail).clamp_(0, 1)
+
+
+def _soft(picture: Tensor) -> Tensor:
+    """Blurred by a binomial of 5x5."""
+    kernel = picture.new_tensor(_BINOMIAL).view(1, 1, 1, 5).expand(3, 1, 1, 5)
+    across = F.conv2d(F.pad(picture, (2, 2, 0, 0), "reflect"), kernel, groups=3)
+    return F.conv2d(F.pad(across, (0, 0, 2, 2), "reflect"), kernel.transpose(2, 3), groups=3)
+
+
+def laplacian(picture: Tensor) -> Tensor:
+    """Of (N, C, H, W): four neighbours less four times the middle, at each place but the border."""
+    middle = picture[..., 1:-1, 1:-1]
+    beside = picture[..., 1:-1, :-2] + picture[..., 1:-1, 2:]
+    return beside + picture[..., :-2, 1:-1] + picture[..., 2:, 1:-1] - 4 * middle
+
+
+def _as_kept(pixels: Tensor) -> Tensor:
+    """In the 16 bits in which the past is kept, so that a film that goes on is the film that never stopped."""
+    return pixels.mul(65535).round_().div_(65535)
