@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from impasto.media.image import read as read
     from impasto.media.writing import write as write
     from impasto.recipes.painting import paint as paint
+    from impasto.recipes.stylize import film as film
     from impasto.recipes.stylize import stylize as stylize
     from impasto.settings import PRESETS as PRESETS
     from impasto.settings import Look as Look
@@ -26,6 +27,7 @@ _HOMES = {
     "Picture": "impasto.media.image",
     "Recipe": "impasto.settings",
     "Region": "impasto.brief",
+    "film": "impasto.recipes.stylize",
     "paint": "impasto.recipes.painting",
     "preset": "impasto.settings",
     "read": "impasto.media.image",

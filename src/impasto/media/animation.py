@@ -1,19 +1,88 @@
-"""GIF, WebP and APNG written from pictures, with their delays, loop and transparency."""
+"""GIF, WebP and APNG in and out, with their delays, loop and transparency."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from impasto.errors import OutputError
+import numpy as np
+
+from impasto.errors import FilmError, OutputError
+from impasto.media.film import Frame, picture_of
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
 _TICKS = {".gif": 10, ".webp": 1, ".png": 1, ".apng": 1}  # milliseconds
+_GIF_SECONDS = Fraction(1, 10)
 _COLOURS = 255  # and one for what is transparent
+
+
+@dataclass(frozen=True)
+class AnimatedFilm:
+    """A GIF, WebP or APNG."""
+
+    path: Path
+
+    @cached_property
+    def _facts(self) -> dict[str, Any]:
+        with self._opened() as image:
+            durations, count = [], getattr(image, "n_frames", 1)
+            for number in range(count):
+                image.seek(number)
+                image.load()
+                durations.append(_seconds(image))
+            return {
+                "size": (image.height, image.width),
+                "durations": durations,
+                "loop": image.info.get("loop"),
+                "format": image.format or "GIF",
+            }
+
+    @contextmanager
+    def _opened(self) -> Iterator[Image]:
+        from PIL import Image
+
+        try:
+            with Image.open(self.path) as image:
+                yield image
+        except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
+            raise FilmError(f"{self.path} cannot be read as an animation ({error}); give another file.") from error
+
+    @property
+    def size(self) -> tuple[int, int]:
+        size: tuple[int, int] = self._facts["size"]
+        return size
+
+    @property
+    def count(self) -> int:
+        return len(self._facts["durations"])
+
+    @property
+    def seconds(self) -> float:
+        return float(sum(self._facts["durations"]))
+
+    @property
+    def loop(self) -> int | None:
+        """How often it is shown; 0 for ever, None if it does not say."""
+        loop: int | None = self._facts["loop"]
+        return loop
+
+    def frames(self, start: Fraction = Fraction(0), stop: Fraction | None = None) -> Iterator[Frame]:
+        time = Fraction(0)
+        with self._opened() as image:
+            for number, duration in enumerate(self._facts["durations"]):
+                if stop is not None and time >= stop:
+                    return
+                if time >= start:
+                    image.seek(number)
+                    yield Frame(picture_of(np.asarray(image.convert("RGBA")), 255), time, duration)
+                time += duration
 
 
 def write_animation(frames: Sequence[Path], durations: Sequence[Fraction], loop: int | None, output: Path) -> None:
@@ -29,7 +98,8 @@ def write_animation(frames: Sequence[Path], durations: Sequence[Fraction], loop:
     if suffix == ".gif":
         how |= {"format": "GIF", "disposal": 2, "optimize": False}
     elif suffix == ".webp":
-        how |= {"format": "WEBP", "quality": 90, "method": 4, "loop": 0}
+        whole = {"kmin": 1, "kmax": 1}  # frames that hold only what has changed have lost transparency here
+        how |= {"format": "WEBP", "quality": 90, "method": 4, "loop": 0, **whole}
     else:
         how |= {"format": "PNG", "loop": 0}
     if loop is not None:
@@ -37,9 +107,10 @@ def write_animation(frames: Sequence[Path], durations: Sequence[Fraction], loop:
     images = _images(frames, few_colours=suffix == ".gif")
     try:
         first = next(images)
+        rest = images if suffix in (".gif", ".webp") else [*images]  # Pillow goes through those of a PNG twice
         if suffix == ".gif" and "transparency" in first.info:
             how["transparency"] = first.info["transparency"]
-        first.save(output, append_images=images, **how)
+        first.save(output, append_images=rest, **how)
     except OSError as error:
         raise OutputError(f"{output} could not be written ({error.strerror or error}); the frames are kept.") from error
 
@@ -75,3 +146,9 @@ def _with_few_colours(image: Image) -> Image:
     few.paste(_COLOURS, mask=hidden)
     few.info["transparency"] = _COLOURS
     return few
+
+
+def _seconds(image: Image) -> Fraction:
+    """How long the frame of an animation that is loaded is shown; browsers take a tenth of a second for none."""
+    milliseconds = image.info.get("duration", 0)
+    return Fraction(round(milliseconds * 1000), 1_000_000) if milliseconds else _GIF_SECONDS

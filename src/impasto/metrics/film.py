@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from impasto.controls.flow import Motion, is_cut
-from impasto.recipes.frames import laplacian
+from impasto.recipes.frames import sharpness_of
 
 NEAR, FAR = 1, 9
 _SURE = 0.5
@@ -44,7 +44,7 @@ class Steadiness:
                 if float(sure.mean()) > 0.05:
                     difference = (painted - flow.carried(earlier).clamp(0, 1)).abs().mean(1, keepdim=True)
                     self._note(name, float((difference * sure).sum() / sure.sum()) / deviation)
-        self._note("sharpness", float(laplacian(painted).square().mean()))
+        self._note("sharpness", sharpness_of(painted))
         self._recent.append((photo, painted))
         self._first = self._first or (photo, painted)
 

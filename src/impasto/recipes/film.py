@@ -16,22 +16,19 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Protocol
 
-import numpy as np
-import torch
-from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
-from torch import Tensor
-
 from impasto.brief import Brief
-from impasto.errors import FilmError, OutputError, RecordError, SettingsError
-from impasto.media.animation import write_animation
-from impasto.media.encoding import CONTAINERS, Encoding, Piece, PieceWriter, check_streams, join, piece_writer
-from impasto.media.files import check_apart, check_writable, make_folder, replacing
-from impasto.media.film import ANIMATIONS, AnimatedFilm, Film, Frame, VideoFilm, ahead, open_film
+from impasto.errors import FilmError, ImpastoError, RecordError, SettingsError
+from impasto.media.animation import AnimatedFilm, write_animation
+from impasto.media.encoding import CONTAINERS, Encoding, Piece, PieceWriter, piece_writer
+from impasto.media.files import check_apart, check_writable, replacing
+from impasto.media.film import ANIMATIONS, Film, Frame, ahead, open_film
 from impasto.media.formats import named_as_picture
 from impasto.media.geometry import fit
 from impasto.media.image import Picture
+from impasto.media.joining import check_streams, join
+from impasto.media.video import VideoFilm
 from impasto.media.writing import write
+from impasto.recipes.film_plan import Part, Plan
 from impasto.recipes.frames import STEADY, FramePainter, PaintedFrame, Past
 from impasto.recipes.painting import painted as painted_now
 from impasto.recipes.pictures import Pictures, recorded
@@ -118,8 +115,8 @@ class FilmWork:
                 self.size, film.time_base, film.rate, codec, options.quality, film.deep, film.aspect, film.colour
             )
         else:
-            asked = Encoding(self.size, _TICK, Fraction(film.count) / max(_TICK, Fraction(film.seconds)), codec,
-                             options.quality)  # fmt: skip
+            rate = Fraction(film.count / max(0.001, film.seconds)).limit_denominator(1000)
+            asked = Encoding(self.size, _TICK, rate, codec, options.quality)
         usable, note = asked.tried()
         if note:
             self.notes.append(note)
@@ -144,6 +141,8 @@ class FilmWork:
         check_apart([self.output], [self.source, *self.brief.files()])
         if self.film.size[0] < 1:
             raise FilmError(f"{self.source} has no pixels.")
+        if suffix in CONTAINERS and not self.numbered:
+            _ = self.encoding
         if suffix in CONTAINERS and isinstance(self.film, VideoFilm):
             check_streams(self.source, self.output, self.options.drop)
         if resume and not (self.folder / "plan.json").is_file():
@@ -162,7 +161,7 @@ class FilmWork:
             InputError: what is unfinished belongs to another film.
             OutputError: something cannot be written.
         """
-        plan = _Plan.open(self.folder, self._key(), resume=resume)
+        plan = Plan.open(self.folder, self._key(), resume=resume)
         frames = ahead(lambda: self.film.frames(self.options.start, self.options.stop))
         try:
             skipped = deque(islice(frames, plan.frames), maxlen=1)
@@ -170,15 +169,19 @@ class FilmWork:
             painter = FramePainter(self.brief, self.pictures, self.options.steady)
             past = plan.past(painter.sized(skipped[0].picture).pixels) if skipped else None
             yield from self._pieces(plan, painter, frames, past)
+        except ImpastoError:
+            if not plan.parts:
+                self.clean()
+            raise
         finally:
             frames.close()  # type: ignore[attr-defined]
 
     def _pieces(
-        self, plan: _Plan, painter: FramePainter, frames: Iterator[Frame], past: Past | None
+        self, plan: Plan, painter: FramePainter, frames: Iterator[Frame], past: Past | None
     ) -> Iterator[FilmStep]:
         total = max(1, round(self.film.count * self._share))
         while (first := next(frames, None)) is not None:
-            part = _Part(number=len(plan.parts))
+            part = Part(number=len(plan.parts))
             try:
                 with self._sink(part, plan.frames) as sink, _in_background() as writing:
                     for result in painter.paint(islice(chain([first], frames), PIECE), past):
@@ -205,7 +208,7 @@ class FilmWork:
         return max(0.0, stop - float(self.options.start)) / length if length else 1.0
 
     @contextmanager
-    def _sink(self, part: _Part, before: int) -> Iterator[Sink]:
+    def _sink(self, part: Part, before: int) -> Iterator[Sink]:
         if self.output.suffix.lower() in CONTAINERS and not self.numbered:
             part.piece = Piece(self.folder / f"{part.number:05}.nut")
             with piece_writer(part.piece.path, self.encoding) as writer:
@@ -226,7 +229,7 @@ class FilmWork:
         Raises:
             OutputError: it cannot be written; what was painted is kept.
         """
-        plan = _Plan.open(self.folder, self._key(), resume=True)
+        plan = Plan.open(self.folder, self._key(), resume=True)
         parts = [*plan.parts, *plan.partial()]
         frames = sum(part.frames for part in parts)
         if self.numbered or not frames:
@@ -270,130 +273,6 @@ class FilmWork:
 
 
 @dataclass
-class _Part:
-    """Frames that stand alone: `piece` where they are encoded, else how long each of their pictures is shown."""
-
-    number: int
-    frames: int = 0
-    piece: Piece | None = None
-    durations: list[Fraction] = field(default_factory=list)
-
-    def to_json(self) -> dict[str, Any]:
-        own: dict[str, Any] = {"number": self.number, "frames": self.frames, "durations": [*map(str, self.durations)]}
-        if self.piece:
-            own["piece"] = {**self.piece.__dict__, "path": self.piece.path.name}
-        return own
-
-    @staticmethod
-    def from_json(folder: Path, own: dict[str, Any]) -> _Part:
-        piece = own.get("piece")
-        return _Part(
-            own["number"],
-            own["frames"],
-            Piece(folder / Path(piece["path"]).name, piece["times"], piece["durations"]) if piece else None,
-            [*map(Fraction, own["durations"])],
-        )
-
-
-@dataclass
-class _Plan:
-    """What is done of a film, in a file that is never half written."""
-
-    folder: Path
-    key: dict[str, Any]
-    parts: list[_Part] = field(default_factory=list)
-    held: int = 0
-    whole: bool = False
-
-    @staticmethod
-    def open(folder: Path, key: dict[str, Any], *, resume: bool) -> _Plan:
-        """That of a film, or a new one in an empty folder.
-
-        Raises:
-            RecordError: it is damaged, or belongs to another film.
-        """
-        path = folder / "plan.json"
-        if not resume:
-            if folder.is_dir() and not path.is_file() and any(folder.iterdir()):
-                raise OutputError(f"{folder} is in the way; move it, or give another output.")
-            shutil.rmtree(folder, ignore_errors=True)
-            make_folder(folder)
-            plan = _Plan(folder, key)
-            plan._save()
-            return plan
-        try:
-            own = json.loads(path.read_text(encoding="utf-8"))
-            parts = [_Part.from_json(folder, part) for part in own["parts"]]
-            differing = [name for name, value in key.items() if own["key"][name] != value]
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise RecordError(f"{path} is damaged ({error}); remove it, and run without --resume.") from error
-        if differing:
-            raise RecordError(
-                f"{folder} was begun with other settings or inputs ({', '.join(differing)}); give the same again, or "
-                "run without --resume."
-            )
-        return _Plan(folder, key, parts, own["held"], own["whole"])
-
-    @property
-    def frames(self) -> int:
-        """How many are done."""
-        return sum(part.frames for part in self.parts)
-
-    def add(self, part: _Part, past: Past, held: int) -> None:
-        """A part is done, and the next goes on from `past`."""
-        self.parts.append(part)
-        self.held = held
-        state = {"painted": past.painted, **{f"mask {name}": mask for name, mask in past.masks.items()}}
-        with replacing(self.folder / f"state{len(self.parts)}.safetensors") as temporary:
-            save_file({name: _in_16_bits(value) for name, value in state.items()}, temporary)
-        (self.folder / "partial.json").unlink(missing_ok=True)
-        self._save()
-        (self.folder / f"state{len(self.parts) - 1}.safetensors").unlink(missing_ok=True)
-
-    def past(self, photo: Tensor) -> Past:
-        """What the next frame needs to know, given the last photo."""
-        try:
-            state = load_file(self.folder / f"state{len(self.parts)}.safetensors")
-        except (OSError, SafetensorError) as error:
-            raise RecordError(f"{self.folder} is damaged ({error}); run without --resume.") from error
-        kept = {name: torch.from_numpy(value.astype(np.float32)).div_(65535) for name, value in state.items()}
-        masks = {name.removeprefix("mask "): value for name, value in kept.items() if name != "painted"}
-        return Past(photo, kept["painted"], masks)
-
-    def finish(self) -> None:
-        """All is painted."""
-        self.whole = True
-        self._save()
-
-    def keep_partial(self, part: _Part) -> None:
-        """A part that was broken off: good for a look, but painted anew when the film goes on."""
-        part.frames = len(part.piece.times if part.piece else part.durations)
-        if not part.frames:
-            return
-        with replacing(self.folder / "partial.json") as temporary:
-            temporary.write_text(json.dumps(part.to_json()), encoding="utf-8")
-
-    def partial(self) -> list[_Part]:
-        """The part that was broken off, if there is one."""
-        path = self.folder / "partial.json"
-        return [_Part.from_json(self.folder, json.loads(path.read_text(encoding="utf-8")))] if path.is_file() else []
-
-    def _save(self) -> None:
-        own = {
-            "key": self.key,
-            "parts": [part.to_json() for part in self.parts],
-            "held": self.held,
-            "whole": self.whole,
-        }
-        with replacing(self.folder / "plan.json") as temporary:
-            temporary.write_text(json.dumps(own), encoding="utf-8")
-
-
-def _in_16_bits(values: Tensor) -> np.ndarray[Any, Any]:
-    return np.ascontiguousarray(values.mul(65535).round_().numpy().astype(np.uint16))
-
-
-@dataclass
 class _Encoded:
     """Frames encoded to a piece."""
 
@@ -408,7 +287,7 @@ class _Pictures:
     """Frames as pictures, each in a file."""
 
     work: FilmWork
-    part: _Part
+    part: Part
     first: int
 
     def write(self, pixels: Picture, time: Fraction, duration: Fraction) -> None:

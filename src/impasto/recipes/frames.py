@@ -6,7 +6,7 @@ that softens it, what is shown is sharpened to the fresh one's sharpness; what i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import torch.nn.functional as F
@@ -30,12 +30,14 @@ _BINOMIAL = [1 / 16, 4 / 16, 6 / 16, 4 / 16, 1 / 16]
 class Past:
     """What the next frame needs to know: the last photo, and what was painted of it, not sharpened, (1, 3, H, W).
 
-    `masks`: those of a brief by their names, as they lay on the last photo.
+    `masks`: those of a brief by their names, as they lay on the last photo. `sharpness`: that of the last frame that
+    was painted without a past.
     """
 
     photo: Tensor
     painted: Tensor
     masks: dict[str, Tensor]
+    sharpness: float
 
 
 @dataclass(frozen=True)
@@ -74,19 +76,22 @@ class FramePainter:
         cut = past is None or past.photo.shape != photo.shape or is_cut(past.photo, photo)
         flow = None if cut or past is None or self.motion is None else self.motion.between(past.photo, photo)
         masks = self._masks(picture, past, flow)
-        fresh = self._fresh(picture, masks)
-        shown = kept = fresh.pixels
-        if flow is not None and past is not None and self.steady:
-            weight = self.steady * flow.trust
-            kept = kept.lerp(flow.carried(past.painted).clamp_(0, 1), weight)
-            shown = sharpened(kept, fresh.pixels, weight)
-        return PaintedFrame(frame, replace(fresh, pixels=shown), Past(photo, _as_kept(kept), masks), cut)
-
-    def _fresh(self, photo: Picture, masks: dict[str, Tensor]) -> Picture:
-        method = self.method
-        if masks:
-            method = method.with_masks({name: Picture(mask.expand(-1, 3, -1, -1)) for name, mask in masks.items()})
-        return painted(method.on(photo))
+        method = self.method.with_masks(_as_pictures(masks)) if masks else self.method
+        if flow is None or past is None or not self.steady:
+            fresh = painted(method.on(picture))
+            shown = kept = fresh.pixels
+            sharpness = sharpness_of(kept)
+        else:
+            before, weight = flow.carried(past.painted).clamp_(0, 1), self.steady * flow.trust
+            going_on = method.after(before, weight)
+            fresh = painted((going_on or method).on(picture))
+            kept = fresh.pixels if going_on else fresh.pixels.lerp(before, weight)
+            sharpness = past.sharpness if going_on else sharpness_of(fresh.pixels)
+            shown = sharpened(kept, sharpness, weight)
+            if masks:
+                same = (fresh.pixels == photo).all(1, keepdim=True)  # what is not painted stays the photo's
+                shown = shown.where(~same, photo)
+        return PaintedFrame(frame, replace(fresh, pixels=shown), Past(photo, _as_kept(kept), masks, sharpness), cut)
 
     def _moving_masks(self) -> list[str]:
         """The masks of the brief that follow the picture."""
@@ -104,16 +109,22 @@ class FramePainter:
         return {name: reader.read(name) for name in names}
 
 
-def sharpened(picture: Tensor, like: Tensor, where: Tensor) -> Tensor:
-    """`picture` (1, 3, H, W) with as much sharpening, where it is asked for, as makes it as sharp as `like`.
+def _as_pictures(masks: Mapping[str, Tensor]) -> dict[str, Picture]:
+    return {name: Picture(mask.expand(-1, 3, -1, -1)) for name, mask in masks.items()}
 
-    Sharpness is the mean square of the Laplacian.
-    """
+
+def sharpness_of(picture: Tensor) -> float:
+    """The mean square of the Laplacian."""
+    return float(laplacian(picture).square().mean())
+
+
+def sharpened(picture: Tensor, sharpness: float, where: Tensor) -> Tensor:
+    """`picture` (1, 3, H, W) with as much sharpening, where it is asked for, as gives it a sharpness."""
     detail = (picture - _soft(picture)) * where
-    seen, added, wanted = laplacian(picture), laplacian(detail), laplacian(like).square().mean()
-    # |seen + amount added|^2 = |like|^2, a quadratic equation for the amount
+    seen, added = laplacian(picture), laplacian(detail)
+    # |seen + amount added|^2 = sharpness, a quadratic equation for the amount
     square, product = added.square().mean(), (seen * added).mean()
-    missing = wanted - seen.square().mean()
+    missing = sharpness - seen.square().mean()
     if missing <= 0 or square < 1e-12:
         return picture
     amount = float((-product + (product.square() + square * missing).sqrt()) / square)

@@ -68,6 +68,18 @@ class Growing:
         method = replace(self.method, brief=self.method.brief.renamed(names), pictures=pictures)
         return Growing(self.brief.renamed(names), pictures, method)
 
+    def after(self, painted: Tensor, trust: Tensor) -> Growing | None:
+        """The same for a frame that comes after another, as far as the engine can go on from one.
+
+        `painted` is the frame before, carried along (1, 3, H, W), `trust` how sure each place of it is (1, 1, H, W).
+        """
+        from impasto.recipes.optimize import Optimization
+        from impasto.recipes.style_transfer import Before
+
+        if not isinstance(self.method, Optimization):
+            return None
+        return replace(self, method=replace(self.method, before=Before(painted, trust)))
+
     def _fitting(self, shape: tuple[int, int], size: int) -> int:
         """The size that was asked for, or where that is `max`, the largest up to it that memory holds."""
         look, (height, width) = self.brief.settings, fit(*shape, size)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from torch import Tensor
@@ -24,6 +24,7 @@ from impasto.engine.memory import Footprint, footprint
 from impasto.engine.optimize import State, optimize
 from impasto.engine.scales import SMALLEST_SIDE, Scale, plan_scales
 from impasto.errors import PictureError, SettingsError, TooLargeError
+from impasto.losses.terms import Targets
 from impasto.media.geometry import fit, resample
 from impasto.media.image import Picture
 from impasto.provenance import Record, Source, versions
@@ -33,13 +34,14 @@ from impasto.recipes.painting import Step
 from impasto.recipes.pictures import Given, Pictures, recorded
 from impasto.recipes.regions import Layout, lay_out
 from impasto.recipes.strength import settled
-from impasto.recipes.style_transfer import Paintings, StyleTransfer
+from impasto.recipes.style_transfer import Before, Known, Paintings, StyleTransfer
 from impasto.recipes.styles import PaintingReader, check_not_flat
 from impasto.settings import Recipe, style_size
 from impasto.shelf.models import find
 from impasto.weights.files import sha256
 
 _MEMORY_SHARE = 0.8
+_FEWER_STEPS, _LEAST_STEPS, _GENTLER = 3, 2, 0.35  # of a frame that goes on from the one before
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,8 @@ class Optimization:
     brief: Brief
     pictures: Pictures
     encoder: Encoder
+    before: Before | None = None
+    known: dict[Known, Targets] = field(default_factory=dict)
 
     @staticmethod
     def open(brief: Brief, pictures: Pictures) -> Optimization:
@@ -174,11 +178,14 @@ class OptimizedPainting:
         scales = self.scales()
         if self.layout.empty:
             return
+        settings = self.recipe
+        if self.work.before is not None:
+            settings = settings.model_copy(update={"learning_rate": _GENTLER * settings.learning_rate, "jitter": False})
         with deterministic(), telling_when_memory_ends((scales[-1].height, scales[-1].width)):
             for update in optimize(
                 scales,
                 self._problem(),
-                self.recipe,
+                settings,
                 resume,
             ):
                 yield Step(update.done, _told(update), update.losses, _Finisher(self, update), update.state)
@@ -197,6 +204,8 @@ class OptimizedPainting:
                 f"At a size of {self.recipe.size} the photo would be {width}x{height} pixels; its short side needs "
                 f"{SMALLEST_SIDE}, so give --size {needed} or more, or crop the photo."
             )
+        if self.work.before is not None:
+            return [Scale(height, width, max(_LEAST_STEPS, -(-max(self.recipe.steps) // _FEWER_STEPS)), 1.0)]
         return plan_scales(height, width, self.recipe.steps, pyramid=self.recipe.pyramid)
 
     def estimate(self) -> Estimate:
@@ -216,7 +225,8 @@ class OptimizedPainting:
         return Estimate(self.size, seconds, self.work.footprint().peak(height * width, self.recipe.tile))
 
     def _problem(self) -> StyleTransfer:
-        return StyleTransfer(self.photo, self.layout, self.paintings, self.recipe, self.work.encoder, self.recipe.tile)
+        return StyleTransfer(self.photo, self.layout, self.paintings, self.recipe, self.work.encoder, self.recipe.tile,
+                             self.work.before, self.work.known)  # fmt: skip
 
     def unpainted(self) -> Picture:
         """The photo at the size of the result."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import TypeAlias
 
 import torch
@@ -21,6 +22,7 @@ from impasto.losses.gram import Gram
 from impasto.losses.moments import Moments
 from impasto.losses.sliced import SlicedWasserstein
 from impasto.losses.smoothness import TotalVariation
+from impasto.losses.steadiness import Steadiness
 from impasto.losses.terms import Loss, PlaceLoss, Targets, Term, joined, mix, part_of
 from impasto.losses.wasserstein import Wasserstein
 from impasto.masks import Masks, fitted
@@ -34,8 +36,12 @@ from impasto.recipes.regions import Layout
 from impasto.settings import ContentLoss, Look, Recipe, StyleLoss
 
 Paintings: TypeAlias = Sequence[Sequence[tuple[Picture, Tensor | None]]]
+Known: TypeAlias = tuple[int, Scale, int]
+"""The size of a result, the size at which it is judged, and the number of a region: what a description belongs to."""
 
 _MOST_CONTENT = 4.0
+_STEADINESS = 30.0
+_OWN_COLORS = ("style", "content", "harmony")  # for which the paintings are not recoloured after the photo
 
 STYLE_LOSSES: dict[StyleLoss, Loss] = {
     "wasserstein": Wasserstein(root=True),
@@ -52,6 +58,19 @@ CONTENT_LOSSES: dict[ContentLoss, PlaceLoss] = {
 }
 
 
+@dataclass(frozen=True)
+class Before:
+    """The frame painted before, carried along (1, 3, H, W), and how sure each place of it is (1, 1, H, W)."""
+
+    painted: Tensor
+    trust: Tensor
+
+    def at(self, scale: Scale, device: torch.device) -> Before:
+        """At the size of `scale`."""
+        size = (scale.height, scale.width)
+        return Before(*(resample(part, size).clamp(0, 1).to(device) for part in (self.painted, self.trust)))
+
+
 class StyleTransfer:
     """A painting's pictures at each size, on the device, and what they are judged by there."""
 
@@ -63,9 +82,12 @@ class StyleTransfer:
         recipe: Recipe,
         encoder: Encoder,
         side: int = 0,
+        before: Before | None = None,
+        known: dict[Known, Targets] | None = None,
     ) -> None:
-        self.side = side
-        self._descriptions: dict[tuple[Scale, int], Targets] = {}
+        self.side, self.before = side, before
+        lasting = known is not None and all(region.color in (None, *_OWN_COLORS) for region in layout.regions)
+        self._descriptions = known if lasting and known is not None else {}
         self.recipe, self.layout, self.encoder = recipe, layout, encoder
         self.device = choose_device(self.recipe.device)
         self.bfloat16 = in_bfloat16(self.device, self.recipe.precision)
@@ -93,6 +115,10 @@ class StyleTransfer:
     def place(self, scale: Scale, coarser: Tensor | None) -> Tensor:
         """The picture to start from at `scale`."""
         content, strengths, masks = self.content_at(scale), self.layout.strengths, self.masks_at(scale)
+        if coarser is None and self.before is not None:
+            before = self.before.at(scale, self.device)
+            first = content.lerp(self._first_image(content, scale), masks.spread(strengths) if masks else strengths[0])
+            return first.lerp(before.painted, before.trust)
         if coarser is not None and self.recipe.start == "noise":
             first = content
         else:
@@ -127,6 +153,9 @@ class StyleTransfer:
         """The weighted losses at `scale`, their targets computed once."""
         masks = self.masks_at(scale)
         style, others = self._style_term(masks), self._other_terms()
+        if self.before is not None:
+            before = self.before.at(scale, self.device)
+            others.append(Term("steadiness", Steadiness(before.painted, before.trust), {"image": 1.0}, _STEADINESS))
         terms = [style, *others] if style.weight else others
         judgement = Judgement(
             terms,
@@ -187,7 +216,8 @@ class StyleTransfer:
 
     def _style_description(self, scale: Scale, number: int) -> Targets:
         """The statistics of a region's styles, blended; computed once for each size."""
-        if (scale, number) not in self._descriptions:
+        key = (int(self.recipe.size), scale, number)
+        if key not in self._descriptions:
             loss = STYLE_LOSSES[self.recipe.style_loss]
 
             def see(part: Tensor) -> Iterator[tuple[str, Tensor]]:
@@ -198,9 +228,10 @@ class StyleTransfer:
                     described(sized, self.encoder, loss.describe, see, mask, self.side)
                     for sized, mask in self._sized_styles(number, scale)
                 ]
-            others = {key: known for key, known in self._descriptions.items() if key[0] == scale}
-            self._descriptions = {**others, (scale, number): mix(own, self.layout.regions[number].shares)}
-        return self._descriptions[scale, number]
+            for other in [other for other in self._descriptions if other[:2] != key[:2]]:
+                del self._descriptions[other]
+            self._descriptions[key] = mix(own, self.layout.regions[number].shares)
+        return self._descriptions[key]
 
     def _sized_styles(self, number: int, scale: Scale) -> Iterator[tuple[Tensor, Tensor | None]]:
         """A region's paintings and the masks of their parts, for this size."""

@@ -1,15 +1,18 @@
-"""The short way: a photo and paintings in, a picture out."""
+"""The short way: a photo or a film and paintings in, pictures out."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
 from pathlib import Path
 
 from impasto.brief import of_painting
+from impasto.media.film import open_film
 from impasto.media.image import Picture
+from impasto.recipes.frames import STEADY, FramePainter, PaintedFrame
 from impasto.recipes.painting import open_brief, painted
 from impasto.settings import preset as preset_named
-from impasto.shelf.engines import chosen_engine
+from impasto.shelf.engines import chosen_engine, named_model
 
 
 def stylize(
@@ -37,3 +40,37 @@ def stylize(
     chosen = preset_named(preset, **settings) if engine == "optimize" else settings
     brief = of_painting(names, engine, chosen, blend=tuple(blend), weights=weights and str(weights))
     return painted(open_brief(brief).on(content))
+
+
+def film(
+    source: str | Path,
+    *styles: str | Path,
+    steady: float = STEADY,
+    engine: str | None = None,
+    preset: str = "balanced",
+    blend: Sequence[float] = (),
+    start: float = 0.0,
+    stop: float | None = None,
+    **settings: object,
+) -> Iterator[PaintedFrame]:
+    """Paint a film, frame by frame: `frame.picture` as it is painted, `frame.frame.time` when it is shown.
+
+    `engine` is "instant" (the default), "optimize", or the file of a model; `steady` is from 0 to 1, `start` and `stop`
+    are in seconds; all else is as for `stylize`, the size that of the film. `impasto film` writes films.
+
+    Raises:
+        InputError: a film, picture or setting that cannot be used, or an extra that is missing.
+    """
+    names = [str(style) for style in styles]
+    engine = chosen_engine(engine, names) if engine or any(named_model(name)[0] for name in names) else "instant"
+    chosen = {"size": "max", **settings}
+    brief = of_painting(
+        names, engine, preset_named(preset, **chosen) if engine == "optimize" else chosen, blend=tuple(blend)
+    )
+    frames = open_film(Path(source)).frames(_exact(start), None if stop is None else _exact(stop))
+    return FramePainter(brief, steady=steady).paint(frames)
+
+
+def _exact(seconds: float) -> Fraction:
+    """What is meant by a number with some decimals."""
+    return Fraction(seconds).limit_denominator(1_000_000)
