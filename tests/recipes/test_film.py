@@ -19,12 +19,13 @@ from PIL import Image
 
 import impasto
 from impasto.brief import Brief, of_painting
+from impasto.controls.sharpness import sharpened, sharpness_of
 from impasto.media.film import Frame
 from impasto.media.image import Picture
 from impasto.media.video import VideoFilm
 from impasto.metrics.film import steadiness
 from impasto.recipes.film import PIECE, FilmOptions, FilmWork
-from impasto.recipes.frames import FramePainter, sharpened, sharpness_of
+from impasto.recipes.frames import FramePainter
 
 from door import run
 

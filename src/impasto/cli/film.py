@@ -26,7 +26,7 @@ _TOLD_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
-class FilmOptions:
+class MovingOptions:
     """How a film is painted and written.
 
     Args:
@@ -49,7 +49,7 @@ class FilmOptions:
 
 
 @dataclass(frozen=True)
-class WorkOptions:
+class FilmWorkOptions:
     """What is done.
 
     Args:
@@ -70,8 +70,8 @@ def film(
     output: Annotated[Path, Parameter(name=["--output", "-o"], group=FILES)],
     how: Annotated[StyleOptions, Parameter(name="*")] = StyleOptions(),
     where: Annotated[RegionOptions, Parameter(name="*")] = RegionOptions(),
-    moving: Annotated[FilmOptions, Parameter(name="*")] = FilmOptions(),
-    work: Annotated[WorkOptions, Parameter(name="*")] = WorkOptions(),
+    moving: Annotated[MovingOptions, Parameter(name="*")] = MovingOptions(),
+    work: Annotated[FilmWorkOptions, Parameter(name="*")] = FilmWorkOptions(),
     recipe: Annotated[RecipeOptions | None, Parameter(name="*")] = None,  # type: ignore[valid-type]
 ) -> None:
     """Paint a film, an animation or a row of numbered pictures, without flicker; sound and subtitles are kept.

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from impasto.errors import SettingsError
-from impasto.media.geometry import resample
 
 _LARGEST = 640  # long side at which motion is measured
 _SAME = 0.06  # difference of a photo, carried along, by which trust falls to a third
@@ -56,14 +56,14 @@ class Motion:
         height, width = now.shape[2:]
         scale = min(1.0, self._largest / max(height, width))
         small = max(16, round(height * scale)), max(16, round(width * scale))
-        first, second = (_grey(resample(frame, small)) for frame in (before, now))
+        first, second = (_grey(_sized(frame, small)) for frame in (before, now))
         back: np.ndarray[Any, Any] = self._finder.calc(second, first, None)
         forth: np.ndarray[Any, Any] = self._finder.calc(first, second, None)
         trust = torch.from_numpy(_consistent(back, forth).astype(np.float32))[None, None]
         factors = np.array([width / small[1], height / small[0]], np.float32)
         tensor = torch.from_numpy(back).permute(2, 0, 1)[None]
-        offsets = _enlarged(tensor, (height, width))[0].permute(1, 2, 0).numpy() * factors
-        flow = Flow(np.ascontiguousarray(offsets), _enlarged(trust, (height, width)))
+        offsets = _sized(tensor, (height, width))[0].permute(1, 2, 0).numpy() * factors
+        flow = Flow(np.ascontiguousarray(offsets), _sized(trust, (height, width)))
         same = (flow.carried(before) - now).abs().mean(1, keepdim=True).div_(_SAME).square_().neg_().exp_()
         return Flow(flow.offsets, flow.trust * same)
 
@@ -72,7 +72,7 @@ def is_cut(before: Tensor, now: Tensor) -> bool:
     """Whether another scene begins with `now`: histograms of small copies of two frames (1, 3, H, W) differ much."""
     histograms = []
     for frame in (before, now):
-        small = resample(frame, _SEEN_AT).clamp(0, 1)[0].flatten(1)
+        small = _sized(frame, _SEEN_AT)[0].flatten(1)
         bins = (small * (_BINS - 1)).round().long() + _BINS * torch.arange(3)[:, None]
         histograms.append(torch.bincount(bins.flatten(), minlength=3 * _BINS).float() / small.numel())
     return float((histograms[0] - histograms[1]).abs().sum() / 2) > _CUT
@@ -125,5 +125,5 @@ def _consistent(back: np.ndarray[Any, Any], forth: np.ndarray[Any, Any]) -> np.n
     return trusted
 
 
-def _enlarged(x: Tensor, size: tuple[int, int]) -> Tensor:
-    return torch.nn.functional.interpolate(x, size=size, mode="bilinear", align_corners=False)
+def _sized(x: Tensor, size: tuple[int, int]) -> Tensor:
+    return F.interpolate(x, size=size, mode="bilinear", align_corners=False, antialias=True)

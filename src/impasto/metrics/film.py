@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from impasto.controls.flow import Motion, is_cut
-from impasto.recipes.frames import sharpness_of
+from impasto.controls.sharpness import sharpness_of
 
 NEAR, FAR = 1, 9
 _SURE = 0.5

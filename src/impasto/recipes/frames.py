@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-import torch.nn.functional as F
 from torch import Tensor
 
 from impasto.brief import Brief
 from impasto.controls.flow import Flow, Motion, is_cut
+from impasto.controls.sharpness import sharpened, sharpness_of
 from impasto.media.film import Frame
 from impasto.media.image import Picture
 from impasto.recipes.grown import Growing
@@ -22,8 +22,6 @@ from impasto.recipes.pictures import Pictures
 from impasto.recipes.regions import MaskReader
 
 STEADY = 0.95
-_SHARPEST = 3.0
-_BINOMIAL = [1 / 16, 4 / 16, 6 / 16, 4 / 16, 1 / 16]
 
 
 @dataclass(frozen=True)
@@ -111,38 +109,6 @@ class FramePainter:
 
 def _as_pictures(masks: Mapping[str, Tensor]) -> dict[str, Picture]:
     return {name: Picture(mask.expand(-1, 3, -1, -1)) for name, mask in masks.items()}
-
-
-def sharpness_of(picture: Tensor) -> float:
-    """The mean square of the Laplacian."""
-    return float(laplacian(picture).square().mean())
-
-
-def sharpened(picture: Tensor, sharpness: float, where: Tensor) -> Tensor:
-    """`picture` (1, 3, H, W) with as much sharpening, where it is asked for, as gives it a sharpness."""
-    detail = (picture - _soft(picture)) * where
-    seen, added = laplacian(picture), laplacian(detail)
-    # |seen + amount added|^2 = sharpness, a quadratic equation for the amount
-    square, product = added.square().mean(), (seen * added).mean()
-    missing = sharpness - seen.square().mean()
-    if missing <= 0 or square < 1e-12:
-        return picture
-    amount = float((-product + (product.square() + square * missing).sqrt()) / square)
-    return (picture + min(amount, _SHARPEST) * detail).clamp_(0, 1)
-
-
-def _soft(picture: Tensor) -> Tensor:
-    """Blurred by a binomial of 5x5."""
-    kernel = picture.new_tensor(_BINOMIAL).view(1, 1, 1, 5).expand(3, 1, 1, 5)
-    across = F.conv2d(F.pad(picture, (2, 2, 0, 0), "reflect"), kernel, groups=3)
-    return F.conv2d(F.pad(across, (0, 0, 2, 2), "reflect"), kernel.transpose(2, 3), groups=3)
-
-
-def laplacian(picture: Tensor) -> Tensor:
-    """Of (N, C, H, W): four neighbours less four times the middle, at each place but the border."""
-    middle = picture[..., 1:-1, 1:-1]
-    beside = picture[..., 1:-1, :-2] + picture[..., 1:-1, 2:]
-    return beside + picture[..., :-2, 1:-1] + picture[..., 2:, 1:-1] - 4 * middle
 
 
 def _as_kept(pixels: Tensor) -> Tensor:

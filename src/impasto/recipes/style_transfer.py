@@ -16,13 +16,13 @@ from impasto.engine.describe import described
 from impasto.engine.optimize import Objective, enlarge
 from impasto.engine.scales import SMALLEST_SIDE, Scale
 from impasto.engine.start import first_image
+from impasto.losses.carried import Carried
 from impasto.losses.content import Content
 from impasto.losses.cosine import Cosine
 from impasto.losses.gram import Gram
 from impasto.losses.moments import Moments
 from impasto.losses.sliced import SlicedWasserstein
 from impasto.losses.smoothness import TotalVariation
-from impasto.losses.steadiness import Steadiness
 from impasto.losses.terms import Loss, PlaceLoss, Targets, Term, joined, mix, part_of
 from impasto.losses.wasserstein import Wasserstein
 from impasto.masks import Masks, fitted
@@ -155,7 +155,7 @@ class StyleTransfer:
         style, others = self._style_term(masks), self._other_terms()
         if self.before is not None:
             before = self.before.at(scale, self.device)
-            others.append(Term("steadiness", Steadiness(before.painted, before.trust), {"image": 1.0}, _STEADINESS))
+            others.append(Term("steadiness", Carried(before.painted, before.trust), {"image": 1.0}, _STEADINESS))
         terms = [style, *others] if style.weight else others
         judgement = Judgement(
             terms,

@@ -1,4 +1,4 @@
-"""Steadiness as distance from the frame painted before, carried along by the motion (Ruder et al., 2016)."""
+"""Unsteadiness as distance from the frame painted before, carried along by the motion (Ruder et al., 2016)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from impasto.losses.terms import Statistics
 
 
 @dataclass(frozen=True)
-class Steadiness:
+class Carried:
     """Mean squared difference of pixels from those `before` (1, 3, H, W), each as sure as `trust` (1, 1, H, W)."""
 
     before: Tensor
