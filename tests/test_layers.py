@@ -14,9 +14,9 @@ FLOORS = [
     {"errors", "device", "masks", "processes", "weights", "provenance"},
     {"media", "encoders", "losses", "models", "controls"},
     {"engine", "shelf"},
-    {"settings"},
+    {"settings", "export"},
     {"brief"},
-    {"recipes", "training", "library", "metrics", "export"},
+    {"recipes", "training", "library", "metrics"},
     {"batch", "search", "cluster", "serving"},
     {"cli"},
 ]

@@ -151,7 +151,7 @@ class Brief(_Checked):
             return self
         if self.weights:
             raise ValueError("weights steer painting by optimisation; leave them out in one pass")
-        if self.engine.endswith(".onnx") and self.parted:
+        if (self.engine.endswith(".onnx") or self.settings.runtime != "torch") and self.parted:
             raise ValueError("an exported network paints no regions; paint with the .impasto file, or without masks")
         return self
 

@@ -22,6 +22,10 @@ class FilmError(InputError):
     """A film that cannot be read, or has nothing in it to work with."""
 
 
+class CameraError(InputError):
+    """A camera that is not there, or no longer."""
+
+
 class SettingsError(InputError):
     """A setting outside of its range, or settings that contradict each other."""
 

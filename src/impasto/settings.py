@@ -21,6 +21,7 @@ from impasto.media.files import replacing
 StyleLoss = Literal["wasserstein", "gram", "gram-size", "moments", "sliced"]
 ContentLoss = Literal["instance", "mean", "gatys", "cosine"]
 LARGEST_STYLE = 8192
+Runtime = Literal["torch", "onnxruntime", "openvino"]
 Strength = Annotated[float, Field(ge=0, le=1)] | Literal["auto"]
 S = TypeVar("S", bound=BaseModel)
 _RESNET_LAYERS = {
@@ -59,6 +60,9 @@ class Look(BaseModel):
     seed: int = Field(0, ge=0, lt=2**63, description="Variation: another number, another picture; 0 is the plain one.")
     device: DeviceName = Field("auto", description="Where to compute.")
     precision: Precision = Field("auto", description="bfloat16 where it is faster, or one of both.")
+    runtime: Runtime = Field(
+        "torch", description="What runs networks that paint in one pass; openvino is several times as fast on a CPU."
+    )
 
     @field_validator("memory")
     @classmethod

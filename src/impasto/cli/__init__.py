@@ -11,6 +11,7 @@ from cyclopts import App, CycloptsError
 from pydantic import ValidationError
 
 from impasto.cli.batch import batch
+from impasto.cli.camera import camera
 from impasto.cli.doctor import doctor
 from impasto.cli.evaluate import evaluate
 from impasto.cli.export import export
@@ -48,6 +49,7 @@ app = App(
 app.register_install_completion_command()
 app.command(paint)
 app.command(film)
+app.command(camera)
 app.command(batch)
 app.command(mask)
 app.command(style)

@@ -29,7 +29,7 @@ _GROUPS = {
         "start", "detail", "steps", "jitter", "pyramid", "optimizer", "learning_rate", "decay", "averaging", "clip",
         "patience", "tolerance", "tile",
     ),
-    Group("Where it runs", sort_key=8): ("device", "precision", "memory"),
+    Group("Where it runs", sort_key=8): ("device", "precision", "runtime", "memory"),
 }  # fmt: skip
 
 

@@ -2,49 +2,72 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
+from impasto.device import in_bfloat16
+from impasto.encoders import load_encoder
 from impasto.errors import SettingsError, TooLargeError, UnknownName, WeightsError
 from impasto.losses.terms import Targets
 from impasto.masks import Masks
+from impasto.media.files import make_folder
 from impasto.models.grain import grained, varied
-from impasto.shelf.card import Card
-from impasto.shelf.onnx import card_of, open_session
-
-if TYPE_CHECKING:
-    import onnxruntime
+from impasto.settings import Look
+from impasto.shelf.card import Card, load_model
+from impasto.shelf.onnx import OnnxSession, card_of, open_session
+from impasto.shelf.openvino import OpenVinoSession
+from impasto.weights.fetch import cache_folder
+from impasto.weights.files import sha256
 
 _LARGEST = 1 << 23
 
 
+class Session(Protocol):
+    """A network that runs."""
+
+    names: list[str]
+
+    def run(self, given: Mapping[str, Any]) -> Any:
+        """The output (NumPy) for inputs by name."""
+        ...
+
+
 @dataclass(frozen=True)
 class OnnxModel:
-    """An exported network; like `FeedForward`, but on the CPU, and not for very large pictures."""
+    """An exported network; like `FeedForward`, but on the CPU, and not for very large pictures.
+
+    `path` is the network as it was asked for, `file` what runs.
+    """
 
     path: Path
     card: Card
-    session: onnxruntime.InferenceSession
+    file: Path
+    session: Session
     bfloat16: bool = False
 
     @staticmethod
-    def open(path: Path) -> OnnxModel:
-        """The network in a file.
+    def open(path: Path, look: Look) -> OnnxModel:
+        """The network in a file: exported, or to be exported for the runtime that is asked for.
 
         Raises:
-            SettingsError: ONNX Runtime is missing.
+            SettingsError: ONNX Runtime or OpenVINO is missing.
             WeightsError: the file is missing, damaged, or not made by `impasto export`.
         """
-        session = open_session(path)
+        file = path if path.suffix == ".onnx" else _exported(path)
+        session = open_session(file)
         card = card_of(session, path)
         if [given.name for given in session.get_inputs()][:1] != ["content"]:
             raise WeightsError(f"{path} reads styles and paints nothing; give the file that it was exported beside.")
-        return OnnxModel(path, card, session)
+        if look.runtime != "openvino":
+            return OnnxModel(path, card, file, OnnxSession(session))
+        bfloat16 = in_bfloat16(torch.device("cpu"), look.precision)
+        return OnnxModel(path, card, file, OpenVinoSession(file, bfloat16=bfloat16), bfloat16)
 
     @property
     def device(self) -> torch.device:
@@ -59,7 +82,7 @@ class OnnxModel:
         """
         if mask is not None:
             raise SettingsError("An exported network reads whole paintings; paint with the .impasto file.")
-        reader = open_session(self.path.with_name(f"{self.path.stem}.style{self.path.suffix}"))
+        reader = open_session(self.file.with_name(f"{self.file.stem}.style{self.file.suffix}"))
         (code,) = reader.run(None, {"painting": painting.numpy()})
         return {"style": {"code": torch.from_numpy(code)}}
 
@@ -96,6 +119,18 @@ class OnnxModel:
             )
         photo = varied(photo, seed)
         photo = grained(photo) if self.card.kind == "instant" else photo
-        given = dict(zip((one.name for one in self.session.get_inputs()), (photo.numpy(), style.numpy())))
-        (painted,) = self.session.run(None, given)
-        return torch.from_numpy(painted)
+        given = dict(zip(self.session.names, (photo.numpy(), style.numpy())))
+        return torch.from_numpy(self.session.run(given).copy())
+
+
+def _exported(path: Path) -> Path:
+    """A network of ours as ONNX, made once."""
+    from impasto.export import export
+
+    folder = cache_folder() / "exported"
+    file = folder / f"{path.stem}_{sha256(path)[:16]}_{version('impasto')}.onnx"
+    if not file.is_file():
+        make_folder(folder)
+        card, network = load_model(path)
+        export(card, network, load_encoder("compact"), file, force=True)
+    return file

@@ -18,6 +18,7 @@ from impasto.masks import Masks
 from impasto.recipes.pictures import Pictures
 from impasto.recipes.styles import PaintingReader, SavedStyle, is_saved, seen_size
 from impasto.shelf.card import Card
+from impasto.shelf.models import find
 
 
 class Model(Protocol):
@@ -69,13 +70,14 @@ def open_model(brief: Brief, pictures: Pictures) -> Model:
         InputError: there is none, or it cannot be used.
     """
     name = str(pictures.path(brief.engine)) if brief.engine in pictures.given else brief.engine
-    if name.endswith(".onnx"):
+    look = brief.settings
+    if name.endswith(".onnx") or look.runtime != "torch":
         from impasto.recipes.onnx import OnnxModel
 
-        return OnnxModel.open(Path(name))
+        return OnnxModel.open(Path(name) if name.endswith(".onnx") else find(name), look)
     from impasto.recipes.feedforward import FeedForward
 
-    return FeedForward.open(name, brief.settings)
+    return FeedForward.open(name, look)
 
 
 def learned_styles(region: Region, model: Model, brief: Brief) -> dict[str, float]:

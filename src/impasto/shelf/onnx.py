@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,6 +46,18 @@ def open_session(path: Path) -> onnxruntime.InferenceSession:
         return onnx.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:
         raise WeightsError(f"{path} is no intact ONNX file ({str(error).splitlines()[0]}); export it again.") from error
+
+
+class OnnxSession:
+    """A session of ONNX Runtime's, by the names of its inputs."""
+
+    def __init__(self, session: onnxruntime.InferenceSession) -> None:
+        self.session = session
+        self.names = [given.name for given in session.get_inputs()]
+
+    def run(self, given: Mapping[str, Any]) -> Any:
+        """The output for inputs by name, NumPy all."""
+        return self.session.run(None, dict(given))[0]
 
 
 def card_of(session: onnxruntime.InferenceSession, path: Path) -> Card:

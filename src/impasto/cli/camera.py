@@ -1,0 +1,236 @@
+"""`impasto camera`: a camera in the manner of a painting, while it moves."""
+
+from __future__ import annotations
+
+import sys
+import webbrowser
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Group, Parameter
+
+from impasto.cli.interrupt import stop_between_steps
+from impasto.cli.options import FILES, WORK
+from impasto.errors import OutputError, SettingsError
+
+if TYPE_CHECKING:
+    from impasto.media.encoding import PieceWriter
+    from impasto.media.image import Picture
+    from impasto.recipes.live import Controls, LiveFrame
+
+CAMERA = Group("Camera", sort_key=2)
+_JPEG_QUALITY = 85
+_TICK = Fraction(1, 1000)
+_SHOWN = Fraction(1, 25)
+
+
+@dataclass(frozen=True)
+class CameraOptions:
+    """What is seen and how it is shown.
+
+    Args:
+        camera: The number of the camera, or a film that is played in its place.
+        size: Long side of the picture in pixels: smaller is faster.
+        steady: From 0, each frame on its own, to 1, as steady as can be.
+        runtime: torch, onnxruntime, or openvino, which is several times as fast on a CPU.
+        port: Where the page is served, on this machine alone.
+        virtual: Also show it as a camera that other programs can choose.
+    """
+
+    camera: Annotated[str, Parameter(group=CAMERA)] = "0"
+    size: Annotated[int, Parameter(group=CAMERA)] = 480
+    steady: Annotated[float, Parameter(group=CAMERA)] = 0.8
+    runtime: Annotated[str, Parameter(group=CAMERA)] = "torch"
+    port: Annotated[int, Parameter(group=CAMERA)] = 8788
+    virtual: Annotated[bool, Parameter(group=CAMERA, negative="")] = False
+
+
+@dataclass
+class _Show:
+    """What becomes of the frames: the page, a file, another camera."""
+
+    controls: Controls
+    board: Any
+    folder: Path = field(default_factory=Path)
+    writer: PieceWriter | None = None
+    virtual: Any = None
+    began: float = 0.0
+    picture: Picture | None = None
+    note: str = ""
+
+    def see(self, frame: LiveFrame) -> None:
+        """The next frame."""
+        import cv2
+
+        self.picture = frame.picture
+        pixels = frame.picture.pixels[0].mul(255).round().byte().permute(1, 2, 0).numpy()
+        _, jpeg = cv2.imencode(".jpg", pixels[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
+        told = {"style": self.controls.name, "rate": frame.rate, "latency": frame.latency, "note": self.note}
+        self.board.put(jpeg.tobytes(), told)
+        self.began = self.began or frame.time
+        if self.writer:
+            self.writer.write(frame.picture.pixels, Fraction(frame.time - self.began), _SHOWN)
+        if self.virtual:
+            self.virtual.send(pixels)
+
+    def act(self, name: str, value: str) -> None:
+        """What was pressed on the page."""
+        if name == "next":
+            self.controls.chosen += 1
+        elif name == "strength":
+            self.controls.strength = min(1.0, max(0.0, float(value)))
+        elif self.picture is not None:
+            self._save(self.picture)
+
+    def _save(self, picture: Picture) -> None:
+        from impasto.media.writing import write
+
+        number = 1
+        while (path := self.folder / f"camera_{number:03}.png").exists():
+            number += 1
+        try:
+            write(picture, path)
+            self.note = f"saved {path.name}"
+        except OutputError as error:
+            self.note = str(error)
+
+
+def camera(
+    *styles: Annotated[str, Parameter(group=FILES)],
+    how: Annotated[CameraOptions, Parameter(name="*")] = CameraOptions(),
+    record: Annotated[Path | None, Parameter(group=WORK)] = None,
+    force: Annotated[bool, Parameter(group=FILES, negative="")] = False,
+    frames: Annotated[int, Parameter(group=WORK)] = 0,
+) -> None:
+    """Paint a camera while it moves, and show it on a page of this machine: N is the next style, S saves a picture.
+
+    Only the newest frame is ever painted, so that nothing lags behind.
+
+    Examples:
+
+    - `impasto camera looks:swirls`
+    - `impasto camera looks:swirls looks:mosaic starry.jpg --runtime openvino --size 320`
+    - `impasto camera looks:swirls --record out.mp4`
+
+    Args:
+        styles: Trained painters, which are fast, or paintings; several to change between; by default all of looks.
+        record: A film to write besides: .mp4 .mov .mkv.
+        force: Replace a film that exists.
+        frames: Stop after so many; 0: go on until Ctrl-C.
+    """
+    from impasto.brief import of_painting
+    from impasto.media.camera import Camera
+    from impasto.recipes.live import Controls, live
+    from impasto.recipes.painting import open_brief
+    from impasto.serving.camera import LOCAL, Board, serve
+
+    if not 0 <= how.steady <= 1:
+        raise SettingsError(f"Expected --steady from 0 to 1, not {how.steady:g}.")
+    _check_record(record, force=force)
+    names = list(styles) or _all_looks()
+    settings = {"size": how.size, "runtime": how.runtime}
+    briefs = [of_painting([name], None if _learned(name) else "instant", settings) for name in names]
+    open_brief(briefs[0])
+    source = int(how.camera) if how.camera.isdecimal() else Path(how.camera)
+    board = Board()
+    show = _Show(Controls(briefs, names), board)
+    with ExitStack() as stack:
+        seen = stack.enter_context(Camera(source, (how.size * 3 // 4, how.size)))
+        try:
+            server = serve(board, show.act, how.port)
+        except OSError as error:
+            raise SettingsError(f"Port {how.port} is taken ({error.strerror}); give another --port.") from error
+        stack.callback(server.server_close)
+        stack.callback(server.shutdown)
+        stack.callback(board.end)
+        address = f"http://{LOCAL}:{server.server_address[1]}"
+        print(f"{address}  (Ctrl-C ends it)", flush=True)
+        if not frames and sys.stdout.isatty():
+            with suppress(webbrowser.Error):
+                webbrowser.open(address)
+        recording = _Recording(record) if record else None
+        with stop_between_steps("this frame") as interrupt:
+            try:
+                for count, frame in enumerate(live(seen, show.controls, how.steady), 1):
+                    if count == 1:
+                        show.writer = recording.begin(frame.picture, stack) if recording else None
+                        show.virtual = _virtual(frame.picture, stack) if how.virtual else None
+                    show.see(frame)
+                    if interrupt.requested or count == frames:
+                        break
+            finally:
+                if recording and show.writer:
+                    interrupt.writing = True
+                    recording.end()
+                    print(record)
+    print(f"{count} frames, {frame.rate:.1f} in a second, {1000 * frame.latency:.0f} ms behind the camera")
+
+
+def _check_record(record: Path | None, *, force: bool) -> None:
+    from impasto.media.encoding import CONTAINERS
+    from impasto.media.files import check_writable
+
+    if record is None:
+        return
+    if record.suffix.lower() not in CONTAINERS:
+        raise SettingsError(f"Expected a film to record ({' '.join(CONTAINERS)}); got {record}.")
+    check_writable(record, force=force)
+
+
+def _learned(name: str) -> bool:
+    from impasto.shelf.engines import named_model
+
+    return named_model(name)[0] is not None
+
+
+def _all_looks() -> list[str]:
+    from impasto.shelf.card import load_model
+    from impasto.shelf.models import find
+
+    return [f"looks:{name}" for name in load_model(find("looks"))[0].styles]
+
+
+class _Recording:
+    """A film that is written while it is shown."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.stack = path, ExitStack()
+
+    def begin(self, picture: Picture, stack: ExitStack) -> PieceWriter:
+        """Begin with the size of a picture."""
+        from tempfile import TemporaryDirectory
+
+        from impasto.media.encoding import Encoding, piece_writer
+
+        folder = Path(stack.enter_context(TemporaryDirectory(prefix="impasto-")))
+        self.encoding, _ = Encoding(picture.size, _TICK, Fraction(25)).tried()
+        self.writer = self.stack.enter_context(piece_writer(folder / "camera.nut", self.encoding))
+        return self.writer
+
+    def end(self) -> None:
+        """Write the film."""
+        from impasto.media.files import replacing
+        from impasto.media.joining import join
+
+        self.stack.close()
+        with replacing(self.path) as temporary:
+            join([self.writer.piece], self.encoding, temporary, None, (Fraction(0), None))
+
+
+def _virtual(picture: Picture, stack: ExitStack) -> Any:
+    """A camera for other programs.
+
+    Raises:
+        SettingsError: pyvirtualcam or what it needs of the system is missing.
+    """
+    try:
+        import pyvirtualcam
+    except ImportError as error:
+        raise SettingsError("--virtual needs pyvirtualcam; install it with: pip install pyvirtualcam.") from error
+    try:
+        return stack.enter_context(pyvirtualcam.Camera(picture.size[1], picture.size[0], 25))
+    except RuntimeError as error:
+        raise SettingsError(f"There is no virtual camera here ({error}); on Linux, load v4l2loopback.") from error
