@@ -17,6 +17,7 @@ from PIL import Image
 from impasto.cli import app
 from impasto.encoders.vgg import VGG19
 
+from clips import clip, moving
 from door import run
 
 ROOT = Path(__file__).parent.parent
@@ -48,6 +49,7 @@ SMALLER = [
     (r"--steps \d+", "--steps 1"),
     (r"--size \d+", "--size 96"),
     (r"--crop-size \d+", "--crop-size 64"),
+    (r"^impasto camera", "impasto camera --camera clip.mp4 --frames 2 --port 0"),
     (r"--contents photos/ --styles paintings/", "--contents few/ --styles starry.jpg --preset draft --size 64"),
 ]
 
@@ -56,7 +58,7 @@ def smaller(command: str) -> list[str]:
     """The arguments of a command of the README, for less work: fewer minutes, smaller pictures."""
     for pattern, instead in SMALLER:
         command = re.sub(pattern, instead, command)
-    if " paint " in command and "--size" not in command:
+    if re.search(r" (paint|film) ", command) and "--size" not in command:
         command += " --size 96"
     if "train encoder" in command:
         command += " --crops 16 --steps 1 --crop-size 64"
@@ -104,6 +106,8 @@ def test_commands_do_what_they_say(save: Any, tmp_path: Path, monkeypatch: pytes
         for number in range(count):
             save(f"{folder}/{folder}{number:02}.jpg", 72, 80, 100 * len(folder) + number)
     write_masks(tmp_path)
+    clip(tmp_path / "clip.mp4", moving(5, 96, 128), sound=True)
+    run("film", "clip.mp4", "looks", "--size", 64, "-o", "party.gif")
     for name in ("pointillist_divisionist", "ukiyoe_shinhanga"):
         (tmp_path / f"{name}.txt").write_text("\n".join(f"paintings/paintings{n:02}.jpg" for n in range(24)))
     random_vgg19(tmp_path / "vgg19-dcbb9e9d.pth")
@@ -123,6 +127,7 @@ def test_blocks_of_python_run(save: Any, tmp_path: Path, monkeypatch: pytest.Mon
     for number, name in enumerate(("starry.jpg", "a.jpg", "b.jpg")):
         save(name, 96, 96, 4 + number)
     write_masks(tmp_path)
+    clip(tmp_path / "clip.mp4", moving(3, 96, 128))
     monkeypatch.chdir(tmp_path)
     for block in blocks("python"):
         exec(block.replace("size=1024", "size=64").replace("balanced", "draft"), {})

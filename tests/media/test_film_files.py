@@ -10,7 +10,6 @@ import av
 import numpy as np
 import pytest
 import torch
-from clips import clip, moving, packets
 from PIL import Image
 
 from impasto.errors import FilmError, OutputError, SettingsError, UnknownName
@@ -19,6 +18,8 @@ from impasto.media.encoding import Encoding, Piece, piece_writer
 from impasto.media.film import ahead, open_film
 from impasto.media.joining import check_streams, join
 from impasto.media.video import VideoFilm
+
+from clips import clip, moving, packets
 
 TIMES = [0, 24, 60, 61, 150, 174]  # a variable rate, in 600ths of a second
 WHOLE = (Fraction(0), None)

@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from clips import clip, moving, packets
 from PIL import Image
 
 import impasto
@@ -27,6 +26,7 @@ from impasto.metrics.film import steadiness
 from impasto.recipes.film import PIECE, FilmOptions, FilmWork
 from impasto.recipes.frames import FramePainter
 
+from clips import clip, moving, packets
 from door import run
 
 
