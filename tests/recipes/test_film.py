@@ -114,6 +114,9 @@ def test_every_kind_of_film(film: Path, tmp_path: Path) -> None:
     assert sorted(path.name for path in (tmp_path / "frames").iterdir()) == [f"f_{n:03}.png" for n in range(1, 6)]
     with Image.open(tmp_path / "out.gif") as gif:
         assert (gif.n_frames, gif.size) == (5, (64, 48))  # type: ignore[attr-defined]
+    assert run("film", tmp_path / "frames", "looks:mosaic", "-o", tmp_path / "frames" / "f_%03d.png", "--force") == 2
+    assert run("film", film, "looks:mosaic", "-o", tmp_path / "frames" / "f_%03d.png") == 2
+    assert run("film", film, "looks:mosaic", "-o", tmp_path / "frames" / "f_%s.png") == 2
     assert run("film", tmp_path / "frames", "looks:mosaic", "-o", tmp_path / "again.mp4") == 0
     assert len([*VideoFilm(tmp_path / "again.mp4").frames()]) == 5
     assert run("film", film, "looks:mosaic", "--preview", "0.2", "--size", 64, "-o", tmp_path / "one.png") == 0
@@ -136,6 +139,7 @@ def test_a_film_that_was_killed_goes_on_to_the_same_bytes(tmp_path: Path) -> Non
     process.wait()
     assert not killed.exists()
     assert run(*command, killed, "--steady", 0.5, "--resume") == 2
+    assert run(*command, killed) == 2
     assert run(*command, killed, "--resume") == 0
     assert whole.read_bytes() == killed.read_bytes()
 

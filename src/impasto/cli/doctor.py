@@ -8,6 +8,8 @@ _EXTRAS = {
     "evaluate": "pytorch_msssim",
     "search": "optuna",
     "masks": "cv2",
+    "film": "av",
+    "openvino": "openvino",
 }
 
 

@@ -154,7 +154,7 @@ def _run(job: FilmWork, *, resume: bool) -> None:
         print(f"Stopped after {frames} frames. {what} The same command with --resume goes on.", file=sys.stderr)
         sys.exit(130)
     job.clean()
-    height, width = job.size
+    height, width = job.written_size
     print(f"{job.output}  {width}x{height}  {frames} frames  {time.monotonic() - began:.1f} s")
 
 

@@ -210,4 +210,6 @@ def telling_when_full(path: Path) -> Iterator[None]:
     except (av.FFmpegError, OSError) as error:
         number = getattr(error, "errno", None)
         what = "the disk is full" if number == errno.ENOSPC else str(getattr(error, "strerror", None) or error)
-        raise OutputError(f"{path} could not be written ({what}); what was painted before is kept.") from error
+        raise OutputError(
+            f"{path} could not be written ({what}); what was painted before is kept for --resume."
+        ) from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -17,7 +18,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from impasto.brief import Brief
-from impasto.errors import FilmError, ImpastoError, RecordError, SettingsError
+from impasto.errors import FilmError, ImpastoError, OutputError, RecordError, SettingsError
 from impasto.media.animation import AnimatedFilm, write_animation
 from impasto.media.encoding import CONTAINERS, Encoding, Piece, PieceWriter, piece_writer
 from impasto.media.files import check_apart, check_writable, replacing
@@ -26,6 +27,7 @@ from impasto.media.formats import named_as_picture
 from impasto.media.geometry import fit
 from impasto.media.image import Picture
 from impasto.media.joining import check_streams, join
+from impasto.media.numbered import NumberedFilm
 from impasto.media.video import VideoFilm
 from impasto.media.writing import write
 from impasto.recipes.film_plan import Part, Plan
@@ -37,6 +39,7 @@ from impasto.weights.files import sha256
 PIECE = 48
 _TICK = Fraction(1, 1000)
 _WAITING = 4
+_PATTERN = re.compile(r"[^%]*%0?\d*d[^%]*")
 
 
 @dataclass(frozen=True)
@@ -105,6 +108,12 @@ class FilmWork:
         size, own = self.brief.settings.size, self.film.size
         return fit(*own, max(own) if size == "max" else size)
 
+    @property
+    def written_size(self) -> tuple[int, int]:
+        """(height, width) of the film as it is written: encoders want even sides."""
+        encoded = self.output.suffix.lower() in CONTAINERS and not self.numbered
+        return self.encoding.even if encoded else self.size
+
     @cached_property
     def encoding(self) -> Encoding:
         """How it is encoded; what works here instead of what was asked for is told in `notes`."""
@@ -135,12 +144,17 @@ class FilmWork:
             raise SettingsError(
                 f"Expected a film to write ({known}), or pictures like frame_%04d.png; got {self.output}."
             )
-        if self.numbered and not named_as_picture(self.output):
+        if self.numbered and not (named_as_picture(self.output) and _PATTERN.fullmatch(self.output.name)):
             raise SettingsError(f"Expected pictures like frame_%04d.png; got {self.output}.")
-        check_writable(self.output, force=force or resume)
-        check_apart([self.output], [self.source, *self.brief.files()])
-        if self.film.size[0] < 1:
-            raise FilmError(f"{self.source} has no pixels.")
+        first = self.picture_path(0) if self.numbered else self.output
+        check_writable(first, force=force or resume)
+        inputs = self.film.pictures if isinstance(self.film, NumberedFilm) else [self.source]
+        outputs = [self.picture_path(number) for number in range(len(inputs))] if self.numbered else [self.output]
+        check_apart(outputs, [*inputs, *self.brief.files()])
+        if (self.folder / "plan.json").is_file() and not (force or resume):
+            raise OutputError(
+                f"{self.folder} holds an unfinished film; go on with --resume, or begin anew with --force."
+            )
         if suffix in CONTAINERS and not self.numbered:
             _ = self.encoding
         if suffix in CONTAINERS and isinstance(self.film, VideoFilm):
@@ -161,7 +175,7 @@ class FilmWork:
             InputError: what is unfinished belongs to another film.
             OutputError: something cannot be written.
         """
-        plan = Plan.open(self.folder, self._key(), resume=resume)
+        plan = Plan.open(self.folder, self._key, resume=resume)
         frames = ahead(lambda: self.film.frames(self.options.start, self.options.stop))
         try:
             skipped = deque(islice(frames, plan.frames), maxlen=1)
@@ -229,7 +243,7 @@ class FilmWork:
         Raises:
             OutputError: it cannot be written; what was painted is kept.
         """
-        plan = Plan.open(self.folder, self._key(), resume=True)
+        plan = Plan.open(self.folder, self._key, resume=True)
         parts = [*plan.parts, *plan.partial()]
         frames = sum(part.frames for part in parts)
         if self.numbered or not frames:
@@ -253,6 +267,7 @@ class FilmWork:
         """Remove what was kept; the film is whole."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
+    @cached_property
     def _key(self) -> dict[str, Any]:
         """What a film is made from: its brief, its source, and all options that change its bytes."""
         brief, sources = recorded(self.brief, self.pictures)
@@ -268,7 +283,7 @@ class FilmWork:
         }
 
     def _tags(self) -> dict[str, str]:
-        told = {name: value for name, value in self._key().items() if name != "output"}
+        told = {name: value for name, value in self._key.items() if name != "output"}
         return {"comment": json.dumps({"impasto": version("impasto"), **told})}
 
 
