@@ -125,10 +125,10 @@ def test_pictures_in_tiles_are_those_of_the_whole() -> None:
 
 def test_memory_decides_on_tiles() -> None:
     def side(**settings: object) -> int:
-        recipe = Recipe.model_validate({"size": 3000, "steps": (1,), **settings})
+        recipe = Recipe.model_validate({"size": 3000, "painted_size": 3000, "steps": (1,), **settings})
         brief = Brief(regions=[Region(styles=["style"])], engine="optimize", settings=recipe)
         work = open_brief(brief, Pictures({"style": Picture(picture(64, 64))}))
-        return work._plan((3000, 3000))[1]  # type: ignore[attr-defined]
+        return work.method._plan((3000, 3000))[1]  # type: ignore[union-attr]
 
     assert side(memory="100GB", tile=0) == 0
     assert 128 <= side(memory="1.65GB") < side(memory="2.5GB")

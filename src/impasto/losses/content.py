@@ -103,12 +103,7 @@ def _distance_of_normalised(statistics: Statistics) -> Tensor:
 
 
 def content_distance(features: Mapping[str, Tensor], photo: Mapping[str, Tensor], layers: Sequence[str]) -> Tensor:
-    """What pictures lost of their photos' shapes (), a mean over them and over layers: 0 for the photos themselves."""
-    return content_distances(features, photo, layers).mean()
-
-
-def content_distances(features: Mapping[str, Tensor], photo: Mapping[str, Tensor], layers: Sequence[str]) -> Tensor:
-    """What each of N pictures lost of its photo's shapes (N,): 0 for the photo itself, about 1 for another."""
+    """What a picture lost of the photo's shapes (), a mean over layers: 0 for the photo itself, about 1 for another."""
     loss = Content("instance")
-    distances = [loss.compare(loss.describe(features[layer], loss.photo(photo[layer]))) for layer in layers]
+    distances = [loss.compare(loss.describe(features[layer], loss.photo(photo[layer]))).mean() for layer in layers]
     return sum(distances[1:], start=distances[0]) / len(distances)

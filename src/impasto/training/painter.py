@@ -29,40 +29,12 @@ from impasto.weights.files import sha256
 
 _TRIED = 8
 _VALIDATION, _TEST = 32, 64
-_BALANCING, _MOST_BALANCE = 0.02, 8.0
 
 
 class PainterTask(StyleTask):
     """A fixed set of styles, one row of scales and shifts for each."""
 
     content_layers = Painter.content_layers
-    settings: PainterTraining
-    balance: Tensor
-    """By what the weight of content is multiplied for each row of the book (M,), where there is a `content_target`."""
-
-    def __init__(
-        self,
-        network: nn.Module,
-        encoder: Encoder,
-        book: Targets,
-        validation: tuple[Tensor, Targets, Choice],
-        settings: PainterTraining,
-    ) -> None:
-        super().__init__(network, encoder, book, validation, settings)
-        self.register_buffer("balance", torch.ones_like(book[STYLE_LAYERS[0]]["mean"][:, 0]))
-
-    def content_weights(self, choice: Choice) -> Tensor | float:
-        return choice.mix(self.balance) if self.settings.content_target else 1.0
-
-    @torch.no_grad()
-    def learn_weights(self, contents: Tensor, choice: Choice) -> None:
-        target = self.settings.content_target
-        if not target:
-            return
-        for row, mixed, content in zip(choice.styles[:, 0].tolist(), choice.mixture.tolist(), contents):
-            if not mixed:
-                self.balance[row] *= (_BALANCING * (content / target - 1)).exp()
-        self.balance.clamp_(1 / _MOST_BALANCE, _MOST_BALANCE)
 
     def paint(self, network: nn.Module, seen: Mapping[str, Tensor], styles: Targets, choice: Choice) -> Tensor:
         assert isinstance(network, Painter)

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from impasto.device import exactly
 from impasto.encoders.encoder import Encoder
 from impasto.engine.attack import attack, noisy
-from impasto.losses.content import content_distances
+from impasto.losses.content import content_distance
 from impasto.losses.grid import grid_regularity
 from impasto.losses.smoothness import TotalVariation
 from impasto.losses.terms import Targets
@@ -168,7 +168,6 @@ class StyleTask(Task):
         choice = Choice.draw(indices, count, self.settings.seed)
         styles = choice.of(self.book)
         painted, loss, parts = self._judged(self.network, crops, styles, choice)
-        self.learn_weights(parts.pop("contents"), choice)
         habits = self.habits(
             crops,
             painted,
@@ -176,13 +175,6 @@ class StyleTask(Task):
         )
         total = sum(self.weighed(habits).values(), start=loss)
         return total, parts | {name: value.detach() for name, value in habits.items()}
-
-    def content_weights(self, choice: Choice) -> Tensor | float:
-        """By what the weight of content is multiplied for each of N crops (N,)."""
-        return 1.0
-
-    def learn_weights(self, contents: Tensor, choice: Choice) -> None:
-        """See what N crops lost of their photos (N,)."""
 
     @torch.no_grad()
     def validate(self, network: nn.Module) -> dict[str, float]:
@@ -192,7 +184,6 @@ class StyleTask(Task):
         for rows in torch.arange(len(crops)).split(self.settings.batch):
             chosen = Choice(choice.styles[rows], choice.mixture[rows])
             _, loss, parts = self._judged(network, crops[rows.to(crops.device)], chosen.of(book), chosen)
-            del parts["contents"]
             for name, value in {**parts, "total": loss}.items():
                 sums[name] = sums.get(name, 0.0) + float(value) * len(rows) / len(crops)
         return sums
@@ -219,15 +210,13 @@ class StyleTask(Task):
                 for layer in STYLE_LAYERS
             )
             assert isinstance(style, Tensor)
-            style, contents = style / len(STYLE_LAYERS), content_distances(features, seen, CONTENT_LAYERS)
+            style, content = style / len(STYLE_LAYERS), content_distance(features, seen, CONTENT_LAYERS)
             smoothness = SMOOTHNESS.compare(SMOOTHNESS.describe(painted.float()), {})
             weights = self.settings
-            content = (contents * self.content_weights(choice)).mean()
             loss = weights.style_weight * style + weights.content_weight * content
             if weights.smoothness_weight:
                 loss = loss + weights.smoothness_weight * smoothness
-        parts = {"style": style, "content": contents.mean(), "smoothness": smoothness, "contents": contents}
-        return painted, loss, {name: value.detach() for name, value in parts.items()}
+        return painted, loss, {"style": style.detach(), "content": content.detach(), "smoothness": smoothness.detach()}
 
 
 def unseen(photos: Sequence[Path], styles: Targets, count: int, settings: Training) -> tuple[Tensor, Targets, Choice]:
