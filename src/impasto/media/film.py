@@ -7,7 +7,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -17,6 +17,7 @@ from impasto.media.image import Picture
 from impasto.media.transparency import fill_transparent
 
 ANIMATIONS = (".gif", ".webp", ".png", ".apng")
+T = TypeVar("T")
 RATE = Fraction(25)
 """Frames in a second of what does not say."""
 
@@ -84,8 +85,8 @@ def open_film(path: Path) -> Film:
     return VideoFilm(path)
 
 
-def ahead(frames: Callable[[], Iterator[Frame]], count: int = 4) -> Iterator[Frame]:
-    """The same frames, decoded in a thread of its own while others are used."""
+def ahead(frames: Callable[[], Iterator[T]], count: int = 4) -> Iterator[T]:
+    """The same frames, made ready in a thread of its own while others are used."""
     from concurrent.futures import ThreadPoolExecutor
 
     with ThreadPoolExecutor(1) as pool, closing(frames()) as source:  # type: ignore[type-var]

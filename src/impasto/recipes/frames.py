@@ -14,7 +14,7 @@ from torch import Tensor
 from impasto.brief import Brief
 from impasto.controls.flow import Flow, Motion, is_cut
 from impasto.controls.sharpness import sharpened, sharpness_of
-from impasto.media.film import Frame
+from impasto.media.film import Frame, ahead
 from impasto.media.image import Picture
 from impasto.recipes.grown import Growing
 from impasto.recipes.painting import open_brief, painted
@@ -22,6 +22,7 @@ from impasto.recipes.pictures import Pictures
 from impasto.recipes.regions import MaskReader
 
 STEADY = 0.95
+_AHEAD = 2
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,16 @@ class PaintedFrame:
     cut: bool
 
 
+@dataclass(frozen=True)
+class _Seen:
+    """A frame at the size of the result, whether a scene begins with it, and the motion since the one before."""
+
+    frame: Frame
+    picture: Picture
+    cut: bool
+    flow: Flow | None
+
+
 class FramePainter:
     """A brief for all frames of a film; `steady` is from 0, each frame on its own, to 1, as steady as can be."""
 
@@ -57,9 +68,10 @@ class FramePainter:
         self.motion = Motion() if steady or self._moving_masks() else None
 
     def paint(self, frames: Iterable[Frame], past: Past | None = None) -> Iterator[PaintedFrame]:
-        """Paint frames in order, going on from `past`."""
-        for frame in frames:
-            result = self._next(frame, past)
+        """Paint frames in order, going on from `past`; motion is measured while others are painted."""
+        before = past.photo if past else None
+        for seen in ahead(lambda: self._seen(frames, before), _AHEAD):
+            result = self._next(seen, past)
             past = result.past
             yield result
 
@@ -68,11 +80,19 @@ class FramePainter:
         size = self.brief.settings.size
         return picture if size == "max" else self.pictures.read(picture, size)
 
-    def _next(self, frame: Frame, past: Past | None) -> PaintedFrame:
-        picture = self.sized(frame.picture)
+    def _seen(self, frames: Iterable[Frame], before: Tensor | None) -> Iterator[_Seen]:
+        """The frames at the size of the result, and how each has come out of the one before."""
+        for frame in frames:
+            picture = self.sized(frame.picture)
+            photo = picture.pixels
+            cut = before is None or before.shape != photo.shape or is_cut(before, photo)
+            flow = None if cut or before is None or self.motion is None else self.motion.between(before, photo)
+            yield _Seen(frame, picture, cut, flow)
+            before = photo
+
+    def _next(self, seen: _Seen, past: Past | None) -> PaintedFrame:
+        frame, picture, cut, flow = seen.frame, seen.picture, seen.cut, seen.flow
         photo = picture.pixels
-        cut = past is None or past.photo.shape != photo.shape or is_cut(past.photo, photo)
-        flow = None if cut or past is None or self.motion is None else self.motion.between(past.photo, photo)
         masks = self._masks(picture, past, flow)
         method = self.method.with_masks(_as_pictures(masks)) if masks else self.method
         if flow is None or past is None or not self.steady:
