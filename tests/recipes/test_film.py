@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -161,6 +162,22 @@ def test_a_film_that_is_broken_off_can_be_played(tmp_path: Path) -> None:
     last = [step.frames for step in job.steps(resume=True)]
     assert last[0] == PIECE + 1
     assert job.write() == PIECE + 20
+
+
+def test_films_are_measured_side_by_side(film: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for steady in (0, 0.95):
+        assert run("film", film, "looks:mosaic", "--steady", steady, "-o", tmp_path / f"{steady}.mp4") == 0
+    how = ["evaluate", "--film", film, "--report", tmp_path / "report"]
+    assert run(*how, "--results", f"loose={tmp_path}/0.mp4", "--results", f"firm={tmp_path}/0.95.mp4") == 0
+    still, loose, firm = json.loads((tmp_path / "report" / "films.json").read_text())
+    assert still["content"] < 1e-6 < firm["content"]
+    assert still["near"] < firm["near"] < loose["near"]
+    assert (tmp_path / "report" / "index.html").read_text().count("<video") == 3
+    assert (tmp_path / "report" / "2.mp4").is_file()
+    short = clip(tmp_path / "short.mp4", moving(3))
+    assert run(*how, "--results", f"short={short}") == 2
+    assert "has not as many frames" in capsys.readouterr().err
+    assert run(*how, "--results", "short") == 2
 
 
 def test_what_the_door_refuses(film: Path, style: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

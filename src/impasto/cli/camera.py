@@ -14,6 +14,7 @@ from cyclopts import Group, Parameter
 
 from impasto.cli.interrupt import stop_between_steps
 from impasto.cli.options import FILES, WORK
+from impasto.cli.recording import Recording
 from impasto.errors import OutputError, SettingsError
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
 CAMERA = Group("Camera", sort_key=2)
 _JPEG_QUALITY = 85
-_TICK = Fraction(1, 1000)
 _SHOWN = Fraction(1, 25)
 
 
@@ -121,40 +121,38 @@ def camera(
         force: Replace a film that exists.
         frames: Stop after so many; 0: go on until Ctrl-C.
     """
-    from impasto.brief import of_painting
-    from impasto.media.camera import Camera
-    from impasto.recipes.live import Controls, live
-    from impasto.recipes.painting import open_brief
-    from impasto.serving.camera import LOCAL, Board, serve
-
     if not 0 <= how.steady <= 1:
         raise SettingsError(f"Expected --steady from 0 to 1, not {how.steady:g}.")
     _check_record(record, force=force)
-    names = list(styles) or _all_looks()
+    _run(_controls(list(styles) or _all_looks(), how), how, record, frames)
+
+
+def _controls(names: list[str], how: CameraOptions) -> Controls:
+    """What can be chosen between; the first is opened, so that what is wrong is told before the camera is."""
+    from impasto.brief import of_painting
+    from impasto.recipes.live import Controls
+    from impasto.recipes.painting import open_brief
+
     settings = {"size": how.size, "runtime": how.runtime}
     briefs = [of_painting([name], None if _learned(name) else "instant", settings) for name in names]
     open_brief(briefs[0])
+    return Controls(briefs, names)
+
+
+def _run(controls: Controls, how: CameraOptions, record: Path | None, frames: int) -> None:
+    """Paint and show, until Ctrl-C or so many frames."""
+    from impasto.media.camera import Camera
+    from impasto.recipes.live import live
+    from impasto.serving.camera import Board
+
     source = int(how.camera) if how.camera.isdecimal() else Path(how.camera)
-    board = Board()
-    show = _Show(Controls(briefs, names), board)
+    show, recording = _Show(controls, Board()), Recording(record) if record else None
     with ExitStack() as stack:
         seen = stack.enter_context(Camera(source, (how.size * 3 // 4, how.size)))
-        try:
-            server = serve(board, show.act, how.port)
-        except OSError as error:
-            raise SettingsError(f"Port {how.port} is taken ({error.strerror}); give another --port.") from error
-        stack.callback(server.server_close)
-        stack.callback(server.shutdown)
-        stack.callback(board.end)
-        address = f"http://{LOCAL}:{server.server_address[1]}"
-        print(f"{address}  (Ctrl-C ends it)", flush=True)
-        if not frames and sys.stdout.isatty():
-            with suppress(webbrowser.Error):
-                webbrowser.open(address)
-        recording = _Recording(record) if record else None
+        _open_page(show, how.port, stack, look=not frames)
         with stop_between_steps("this frame") as interrupt:
             try:
-                for count, frame in enumerate(live(seen, show.controls, how.steady), 1):
+                for count, frame in enumerate(live(seen, controls, how.steady), 1):
                     if count == 1:
                         show.writer = recording.begin(frame.picture, stack) if recording else None
                         show.virtual = _virtual(frame.picture, stack) if how.virtual else None
@@ -167,6 +165,23 @@ def camera(
                     recording.end()
                     print(record)
     print(f"{count} frames, {frame.rate:.1f} in a second, {1000 * frame.latency:.0f} ms behind the camera")
+
+
+def _open_page(show: _Show, port: int, stack: ExitStack, *, look: bool) -> None:
+    """Serve the page until `stack` ends, and open it where somebody may look."""
+    from impasto.serving.camera import LOCAL, serve
+
+    try:
+        server = serve(show.board, show.act, port)
+    except OSError as error:
+        raise SettingsError(f"Port {port} is taken ({error.strerror}); give another --port.") from error
+    for end in (server.server_close, server.shutdown, show.board.end):
+        stack.callback(end)
+    address = f"http://{LOCAL}:{server.server_address[1]}"
+    print(f"{address}  (Ctrl-C ends it)", flush=True)
+    if look and sys.stdout.isatty():
+        with suppress(webbrowser.Error):
+            webbrowser.open(address)
 
 
 def _check_record(record: Path | None, *, force: bool) -> None:
@@ -191,33 +206,6 @@ def _all_looks() -> list[str]:
     from impasto.shelf.models import find
 
     return [f"looks:{name}" for name in load_model(find("looks"))[0].styles]
-
-
-class _Recording:
-    """A film that is written while it is shown."""
-
-    def __init__(self, path: Path) -> None:
-        self.path, self.stack = path, ExitStack()
-
-    def begin(self, picture: Picture, stack: ExitStack) -> PieceWriter:
-        """Begin with the size of a picture."""
-        from tempfile import TemporaryDirectory
-
-        from impasto.media.encoding import Encoding, piece_writer
-
-        folder = Path(stack.enter_context(TemporaryDirectory(prefix="impasto-")))
-        self.encoding, _ = Encoding(picture.size, _TICK, Fraction(25)).tried()
-        self.writer = self.stack.enter_context(piece_writer(folder / "camera.nut", self.encoding))
-        return self.writer
-
-    def end(self) -> None:
-        """Write the film."""
-        from impasto.media.files import replacing
-        from impasto.media.joining import join
-
-        self.stack.close()
-        with replacing(self.path) as temporary:
-            join([self.writer.piece], self.encoding, temporary, None, (Fraction(0), None))
 
 
 def _virtual(picture: Picture, stack: ExitStack) -> Any:

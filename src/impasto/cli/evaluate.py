@@ -58,6 +58,7 @@ def evaluate(
     report: Path,
     what: Annotated[PairOptions, Parameter(name="*")] = PairOptions(),
     engine: Annotated[list[str] | None, Parameter(negative="")] = None,
+    film: Path | None = None,
     adversarial: Annotated[bool, Parameter(negative="")] = False,
     preset: str = "balanced",
     workers: int | None = None,
@@ -72,16 +73,37 @@ def evaluate(
 
     - `impasto evaluate --contents c/ --styles s/ --engine instant --engine optimize --report report/`
     - `impasto evaluate --contents c/ --styles s/ --results others=their/ --pattern "{content}-{style}" --report r/`
+    - `impasto evaluate --film clip.mp4 --results steady=painted.mp4 --results loose=other.mp4 --report r/`
     - `impasto evaluate --contents photos/ --collection mine.txt --engine pointillist --engine instant --report r/`
 
     Args:
         report: The folder for index.html, results.csv, results.json and what the engines paint.
         engine: instant, optimize, a model file, or a painter on the shelf; repeat it.
+        film: A film, with --results NAME=FILM of what was painted from it: how steady each is, and a page with them.
         adversarial: Also disturb the first eight photos, by noise, JPEG and attacks (FGSM, PGD), and see how far each
             engine's results move.
         preset: Preset for --engine optimize.
         workers: Processes that paint at once; as many as there are cores by default.
     """
+    if film:
+        from impasto.cli.film_report import evaluate_film
+
+        evaluate_film(film, what.results or [], report)
+    else:
+        _evaluate_pairs(
+            report,
+            what,
+            engine or [],
+            adversarial,
+            partial(_brief_of, preset=preset, changes=explicit(recipe)),
+            workers,
+        )
+
+
+def _evaluate_pairs(
+    report: Path, what: PairOptions, engines: Sequence[str], adversarial: bool, brief_of: BriefOf, workers: int | None
+) -> None:
+    """Paint all pairs by all engines, measure, and write the report."""
     from impasto.encoders import load_encoder
     from impasto.media.files import make_folder
     from impasto.metrics.cost import cost_of
@@ -91,18 +113,17 @@ def evaluate(
 
     extractors = dict(map(open_extractor, ["compact", *(what.seen_by or [])]))
     of_collection = [path for paths in find_pictures(what.collection or []) for path in paths]
-    pairs, rows = _asked(what, of_collection, engine or [])
+    pairs, rows = _asked(what, of_collection, engines)
     make_folder(report)
-    brief_of = partial(_brief_of, preset=preset, changes=explicit(recipe))
     how = partial(_painted, brief_of=brief_of, workers=workers)
-    for name in engine or []:
+    for name in engines:
         rows += how(name, pairs, report / "painted")
 
     encoder = load_encoder("compact")
     measured = _measured([*references(pairs), *rows], encoder)
     sets, copies = as_sets(measured, of_collection, extractors) if of_collection else ({}, [])
-    movements = _movements(engine or [], pairs, report / "disturbed", encoder, how, brief_of) if adversarial else []
-    costs = {_label(name): cost_of(pairs[0][0], brief_of(name, [str(pairs[0][1])]).to_json()) for name in engine or []}
+    movements = _movements(engines, pairs, report / "disturbed", encoder, how, brief_of) if adversarial else []
+    costs = {_label(name): cost_of(pairs[0][0], brief_of(name, [str(pairs[0][1])]).to_json()) for name in engines}
     write_report(report, measured, sets, copies, movements, costs)
     if any(row.problem for row in measured):
         sys.exit(1)

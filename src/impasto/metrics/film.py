@@ -11,6 +11,10 @@ from torch import Tensor
 
 from impasto.controls.flow import Motion, is_cut
 from impasto.controls.sharpness import sharpness_of
+from impasto.encoders import load_encoder
+from impasto.encoders.encoder import Encoder
+from impasto.losses.content import content_distance
+from impasto.metrics.specification import CONTENT_LAYERS
 
 NEAR, FAR = 1, 9
 _SURE = 0.5
@@ -22,13 +26,16 @@ class Steadiness:
     """Measures of a painted film against its photos, gathered frame by frame.
 
     `near`, `far`: mean difference of what moves along with the photo from its like 1 and 9 frames before, over the
-    deviation of the painted pixels. `sharpness`: mean square of
-    the Laplacian. `drift`: mean difference of places that never move, from the first frame of a scene to its last.
+    deviation of the painted pixels. `sharpness`: mean square of the Laplacian. `content`: distance from the photo's
+    shapes, of every ninth frame. `drift`: mean difference of places that never move, from the first frame of a scene to
+    its last.
     """
 
     sums: dict[str, list[float]] = field(default_factory=dict)
     _motion: Motion = field(default_factory=lambda: Motion(largest=2048))
     _recent: deque[tuple[Tensor, Tensor]] = field(default_factory=lambda: deque(maxlen=FAR))
+    _encoder: Encoder = field(default_factory=lambda: load_encoder("compact"))
+    _seen: int = 0
     _first: tuple[Tensor, Tensor] | None = None
 
     def add(self, photo: Tensor, painted: Tensor) -> None:
@@ -45,6 +52,11 @@ class Steadiness:
                     difference = (painted - flow.carried(earlier).clamp(0, 1)).abs().mean(1, keepdim=True)
                     self._note(name, float((difference * sure).sum() / sure.sum()) / deviation)
         self._note("sharpness", sharpness_of(painted))
+        if self._seen % FAR == 0:
+            with torch.inference_mode():
+                before, after = (self._encoder(picture, CONTENT_LAYERS) for picture in (photo, painted))
+                self._note("content", float(content_distance(after, before, CONTENT_LAYERS)))
+        self._seen += 1
         self._recent.append((photo, painted))
         self._first = self._first or (photo, painted)
 
