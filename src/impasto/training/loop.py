@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import os
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -114,16 +116,22 @@ def learn(
 
 
 def _part(fabric: Fabric) -> None:
-    """End what the processes have in common while all are still there: what comes after is the first one's alone."""
+    """End what the processes have in common while all are still there: what comes after is the first one's alone.
+
+    The others end at once: a tenth waited for ever, where an interpreter that ends holds what gloo's thread needs.
+    """
     if fabric.world_size == 1:
         return
     with _together(fabric):
         store = torch.distributed.distributed_c10d._get_default_store()
         if fabric.is_global_zero:  # last, as who still waits for a message when the first is gone waits for ever
             store.wait([f"parted {rank}" for rank in range(1, fabric.world_size)])
-        torch.distributed.destroy_process_group()
-        if not fabric.is_global_zero:
-            store.set(f"parted {fabric.global_rank}", "")
+            torch.distributed.destroy_process_group()
+            return
+        store.set(f"parted {fabric.global_rank}", "")
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
 
 
 @contextmanager
