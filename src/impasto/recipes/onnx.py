@@ -66,7 +66,8 @@ class OnnxModel:
             raise WeightsError(f"{path} reads styles and paints nothing; give the file that it was exported beside.")
         if look.runtime != "openvino":
             return OnnxModel(path, card, file, OnnxSession(session))
-        bfloat16 = in_bfloat16(torch.device("cpu"), look.precision)
+        exact = card.kind == "instant"  # its transport of covariances is noise in bfloat16
+        bfloat16 = not exact and in_bfloat16(torch.device("cpu"), look.precision)
         return OnnxModel(path, card, file, OpenVinoSession(file, bfloat16=bfloat16), bfloat16)
 
     @property
