@@ -21,11 +21,12 @@ import impasto
 from impasto.brief import Brief, of_painting
 from impasto.controls.sharpness import sharpened, sharpness_of
 from impasto.media.film import Frame
-from impasto.media.image import Picture
+from impasto.media.image import Picture, read
 from impasto.media.video import VideoFilm
 from impasto.metrics.film import steadiness
 from impasto.recipes.film import PIECE, FilmOptions, FilmWork
 from impasto.recipes.frames import FramePainter
+from impasto.recipes.painting import open_brief, painted
 
 from clips import clip, moving, packets
 from door import run
@@ -209,3 +210,11 @@ def test_from_python(film: Path, style: Path) -> None:
 
 def read_first(film: Path) -> torch.Tensor:
     return next(VideoFilm(film).frames()).picture.pixels
+
+
+def test_a_painting_in_the_photo_s_colours_follows_each_photo(save: Any, style: Path) -> None:
+    first, second = (Picture(read(save(f"{seed}.png", 64, 80, seed)).pixels) for seed in (1, 8))
+    brief = of_painting([str(style)], "optimize", {"size": 80, "steps": (2,), "start": "content", "color": "content"})
+    method = open_brief(brief)
+    painted(method.on(first))
+    assert torch.equal(painted(method.on(second)).pixels, painted(open_brief(brief).on(second)).pixels)

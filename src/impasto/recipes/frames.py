@@ -14,6 +14,7 @@ from torch import Tensor
 from impasto.brief import Brief
 from impasto.controls.flow import Flow, Motion, is_cut
 from impasto.controls.sharpness import sharpened, sharpness_of
+from impasto.errors import SettingsError
 from impasto.media.film import Frame, ahead
 from impasto.media.image import Picture
 from impasto.recipes.grown import Growing
@@ -60,9 +61,15 @@ class _Seen:
 
 
 class FramePainter:
-    """A brief for all frames of a film; `steady` is from 0, each frame on its own, to 1, as steady as can be."""
+    """A brief for all frames of a film; `steady` is from 0, each frame on its own, to 1, as steady as can be.
+
+    Raises:
+        SettingsError: `steady` is out of range, or an extra is missing.
+    """
 
     def __init__(self, brief: Brief, pictures: Pictures | None = None, steady: float = STEADY) -> None:
+        if not 0 <= steady <= 1:
+            raise SettingsError(f"Expected a steadiness from 0 to 1, not {steady:g}.")
         self.brief, self.pictures, self.steady = brief, pictures or Pictures(), steady
         self.method: Growing = open_brief(brief, self.pictures)
         self.motion = Motion() if steady or self._moving_masks() else None

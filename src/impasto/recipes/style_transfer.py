@@ -41,7 +41,6 @@ Known: TypeAlias = tuple[int, Scale, int]
 
 _MOST_CONTENT = 4.0
 _STEADINESS = 30.0
-_OWN_COLORS = ("style", "content", "harmony")  # for which the paintings are not recoloured after the photo
 
 STYLE_LOSSES: dict[StyleLoss, Loss] = {
     "wasserstein": Wasserstein(root=True),
@@ -86,7 +85,7 @@ class StyleTransfer:
         known: dict[Known, Targets] | None = None,
     ) -> None:
         self.side, self.before = side, before
-        lasting = known is not None and all(region.color in (None, *_OWN_COLORS) for region in layout.regions)
+        lasting = known is not None and all(region.color in (None, "style") for region in layout.regions)
         self._descriptions = known if lasting and known is not None else {}
         self.recipe, self.layout, self.encoder = recipe, layout, encoder
         self.device = choose_device(self.recipe.device)
@@ -115,15 +114,14 @@ class StyleTransfer:
     def place(self, scale: Scale, coarser: Tensor | None) -> Tensor:
         """The picture to start from at `scale`."""
         content, strengths, masks = self.content_at(scale), self.layout.strengths, self.masks_at(scale)
-        if coarser is None and self.before is not None:
-            before = self.before.at(scale, self.device)
-            first = content.lerp(self._first_image(content, scale), masks.spread(strengths) if masks else strengths[0])
-            return first.lerp(before.painted, before.trust)
         if coarser is not None and self.recipe.start == "noise":
             first = content
         else:
             first = content.lerp(self._first_image(content, scale), masks.spread(strengths) if masks else strengths[0])
-        return first if coarser is None else enlarge(coarser, first, self.recipe.detail)
+        if coarser is not None:
+            return enlarge(coarser, first, self.recipe.detail)
+        before = self.before and self.before.at(scale, self.device)
+        return first.lerp(before.painted, before.trust) if before else first
 
     def _first_image(self, content: Tensor, scale: Scale) -> Tensor:
         if self.recipe.start == "instant":
