@@ -27,7 +27,7 @@ WHOLE = (Fraction(0), None)
 
 def copied(source: Path, output: Path, folder: Path, piece: int = 4, **changes: Any) -> None:
     """A film written again, unpainted, in pieces."""
-    film = VideoFilm(source)
+    film = VideoFilm.open(source)
     how = Encoding(film.size, film.time_base, film.rate, deep=film.deep, aspect=film.aspect, colour=film.colour)
     encoding, _ = Encoding(**{**how.__dict__, **changes}).tried()
     frames, pieces = [*film.frames()], list[Piece]()
@@ -52,9 +52,9 @@ def test_what_is_not_painted_is_copied_bit_for_bit(tmp_path: Path, suffix: str) 
     for (_, time, duration), (_, time_again, duration_again) in zip(shown, again):
         assert abs(time + late - time_again) <= tick
         assert abs(duration - duration_again) <= tick
-    film = VideoFilm(output)
+    film = VideoFilm.open(output)
     assert (film.size, film.aspect) == ((48, 64), Fraction(4, 3))
-    for before, after in zip(VideoFilm(source).frames(), film.frames()):
+    for before, after in zip(VideoFilm.open(source).frames(), film.frames()):
         assert (before.picture.pixels - after.picture.pixels).abs().mean() < 4 / 255
 
 
@@ -63,7 +63,7 @@ def test_ten_bits_stay_ten_bits_and_pictures_stand_upright(tmp_path: Path) -> No
     copied(deep, tmp_path / "deep_out.mp4", tmp_path)
     with av.open(str(tmp_path / "deep_out.mp4")) as container:
         assert container.streams.video[0].codec_context.pix_fmt == "yuv420p10le"
-    turned = VideoFilm(clip(tmp_path / "turned.mp4", moving(3), rotation=90))
+    turned = VideoFilm.open(clip(tmp_path / "turned.mp4", moving(3), rotation=90))
     assert turned.size == (64, 48)
     (first, *_) = turned.frames()
     assert first.picture.size == (64, 48)
@@ -76,7 +76,7 @@ def test_all_codecs(tmp_path: Path) -> None:
     source = clip(tmp_path / "a.mp4", moving(5))
     for codec, suffix in (("h265", ".mp4"), ("vp9", ".webm"), ("av1", ".mkv"), ("prores", ".mov"), ("ffv1", ".mkv")):
         copied(source, tmp_path / f"{codec}{suffix}", tmp_path, codec=codec, aspect=None)
-        assert len([*VideoFilm(tmp_path / f"{codec}{suffix}").frames()]) == 5
+        assert len([*VideoFilm.open(tmp_path / f"{codec}{suffix}").frames()]) == 5
     asked = Encoding((48, 64), Fraction(1, 600), Fraction(25), "h264_nvenc")
     usable, note = asked.tried()
     assert (usable.codec == "h264") == ("does not work here" in note)
@@ -89,7 +89,7 @@ def test_odd_sides_lose_a_pixel(tmp_path: Path) -> None:
     with piece_writer(tmp_path / "p.nut", encoding) as writer:
         writer.write(torch.rand(1, 3, 47, 65), Fraction(0), Fraction(1, 25))
     join([writer.piece], encoding, tmp_path / "odd.mp4", None, WHOLE)
-    assert VideoFilm(tmp_path / "odd.mp4").size == (46, 64)
+    assert VideoFilm.open(tmp_path / "odd.mp4").size == (46, 64)
 
 
 def test_a_container_that_cannot_hold_a_stream(tmp_path: Path) -> None:
@@ -126,9 +126,9 @@ def test_broken_frames_are_held(tmp_path: Path) -> None:
     spoilt = bytearray(whole.read_bytes())
     spoilt[places[5] + 4 : places[6]] = bytes(places[6] - places[5] - 4)
     (tmp_path / "b.mp4").write_bytes(spoilt)
-    frames = [*VideoFilm(tmp_path / "b.mp4").frames()]
+    frames = [*VideoFilm.open(tmp_path / "b.mp4").frames()]
     assert len(frames) == 12
-    assert [frame.time for frame in frames] == [frame.time for frame in VideoFilm(whole).frames()]
+    assert [frame.time for frame in frames] == [frame.time for frame in VideoFilm.open(whole).frames()]
     assert any(frame.held for frame in frames)
 
 
@@ -149,7 +149,7 @@ def test_what_is_no_film(tmp_path: Path) -> None:
         with pytest.raises(FilmError, match=told):
             print(open_film(tmp_path / f"{name}.mp4").size)
     with pytest.raises(FilmError, match=r"high dynamic range \(PQ\)"):
-        print(VideoFilm(clip(tmp_path / "hdr.mp4", moving(2), transfer=16)).size)
+        print(VideoFilm.open(clip(tmp_path / "hdr.mp4", moving(2), transfer=16)).size)
 
 
 def test_an_animation_keeps_its_delays_loop_and_transparency(tmp_path: Path) -> None:
@@ -170,7 +170,7 @@ def test_an_animation_keeps_its_delays_loop_and_transparency(tmp_path: Path) -> 
         Image.fromarray((values * 255).round().to(torch.uint8).numpy()).save(paths[-1])
     for suffix in (".gif", ".webp", ".png"):
         write_animation(paths, [frame.duration for frame in shown], film.loop, tmp_path / f"b{suffix}")
-        again = AnimatedFilm(tmp_path / f"b{suffix}")
+        again = AnimatedFilm.open(tmp_path / f"b{suffix}")
         assert [int(frame.duration * 1000) for frame in again.frames()] == waits
         assert again.loop == 2
         (first, *_) = again.frames()
@@ -197,7 +197,7 @@ def test_numbered_pictures_are_a_film(tmp_path: Path) -> None:
 
 
 def test_frames_are_decoded_ahead_and_errors_come_through(tmp_path: Path) -> None:
-    film = VideoFilm(clip(tmp_path / "a.mp4", moving(9)))
+    film = VideoFilm.open(clip(tmp_path / "a.mp4", moving(9)))
     times = [frame.time for frame in ahead(lambda: film.frames(Fraction(2, 25), Fraction(6, 25)))]
     assert times == [Fraction(number, 25) for number in (2, 3, 4, 5)]
     with pytest.raises(FilmError, match="There is no film"):

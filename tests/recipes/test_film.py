@@ -99,12 +99,12 @@ def test_a_film_keeps_its_times_and_its_sound(film: Path, style: Path, tmp_path:
     assert run("film", film, style, "-o", output) == 0
     assert [data for data, _, _ in packets(film, "audio")] == [data for data, _, _ in packets(output, "audio")]
     assert [t for _, t, _ in packets(film, "video")] == [t for _, t, _ in packets(output, "video")]
-    painted, photos = [*VideoFilm(output).frames()], [*VideoFilm(film).frames()]
+    painted, photos = [*VideoFilm.open(output).frames()], [*VideoFilm.open(film).frames()]
     assert all((a.picture.pixels - b.picture.pixels).abs().mean() > 0.03 for a, b in zip(painted, photos))
     assert not (tmp_path / "out.mp4.unfinished").exists()
     assert run("film", film, style, "-o", output) == 2
     assert run("film", film, "looks:swirls", "--from", "0.08", "--to", "0:00.2", "-o", tmp_path / "part.mp4") == 0
-    part = [*VideoFilm(tmp_path / "part.mp4").frames()]
+    part = [*VideoFilm.open(tmp_path / "part.mp4").frames()]
     assert [frame.time for frame in part] == [0, Fraction(1, 25), Fraction(2, 25)]
     assert abs(part[0].picture.pixels.mean() - painted[2].picture.pixels.mean()) < 0.3
 
@@ -120,7 +120,7 @@ def test_every_kind_of_film(film: Path, tmp_path: Path) -> None:
     assert run("film", film, "looks:mosaic", "-o", tmp_path / "frames" / "f_%03d.png") == 2
     assert run("film", film, "looks:mosaic", "-o", tmp_path / "frames" / "f_%s.png") == 2
     assert run("film", tmp_path / "frames", "looks:mosaic", "-o", tmp_path / "again.mp4") == 0
-    assert len([*VideoFilm(tmp_path / "again.mp4").frames()]) == 5
+    assert len([*VideoFilm.open(tmp_path / "again.mp4").frames()]) == 5
     assert run("film", film, "looks:mosaic", "--preview", "0.2", "--size", 64, "-o", tmp_path / "one.png") == 0
     assert run("film", tmp_path / "out.gif", "looks:mosaic", "-o", tmp_path / "gif.mp4") == 0
 
@@ -157,7 +157,7 @@ def test_a_film_that_is_broken_off_can_be_played(tmp_path: Path) -> None:
             break
     steps.close()  # type: ignore[attr-defined]
     assert job.write() == PIECE + 5
-    assert len([*VideoFilm(tmp_path / "out.mp4").frames()]) == PIECE + 5
+    assert len([*VideoFilm.open(tmp_path / "out.mp4").frames()]) == PIECE + 5
     sound = packets(tmp_path / "out.mp4", "audio")
     assert sound[-1][1] <= Fraction(PIECE + 5, 25)
     last = [step.frames for step in job.steps(resume=True)]
@@ -209,7 +209,7 @@ def test_from_python(film: Path, style: Path) -> None:
 
 
 def read_first(film: Path) -> torch.Tensor:
-    return next(VideoFilm(film).frames()).picture.pixels
+    return next(VideoFilm.open(film).frames()).picture.pixels
 
 
 def test_a_painting_in_the_photo_s_colours_follows_each_photo(save: Any, style: Path) -> None:

@@ -123,7 +123,7 @@ def test_what_is_shown_is_recorded_until_ctrl_c(film: Path, tmp_path: Path) -> N
     told, _ = process.communicate(timeout=60)
     assert process.returncode == 0
     assert "in a second" in told
-    assert len([*VideoFilm(output).frames()]) > 1
+    assert len([*VideoFilm.open(output).frames()]) > 1
     assert (tmp_path / "camera_001.png").is_file()
     assert run("camera", "looks:swirls", "--camera", film, "--record", output, "--port", 0) == 2
     assert run("camera", "looks:swirls", "--camera", film, "--record", tmp_path / "out.txt", "--port", 0) == 2

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,58 +24,43 @@ _COLOURS = 255  # and one for what is transparent
 
 @dataclass(frozen=True)
 class AnimatedFilm:
-    """A GIF, WebP or APNG."""
+    """A GIF, WebP or APNG of frames of `size` (height, width), shown for `durations`.
+
+    `loop`: how often it is shown; 0 for ever, None if it does not say.
+    """
 
     path: Path
+    size: tuple[int, int]
+    durations: tuple[Fraction, ...]
+    loop: int | None
 
-    @cached_property
-    def _facts(self) -> dict[str, Any]:
-        with self._opened() as image:
-            durations, count = [], getattr(image, "n_frames", 1)
-            for number in range(count):
+    @staticmethod
+    def open(path: Path) -> AnimatedFilm:
+        """What it says of itself.
+
+        Raises:
+            FilmError: it cannot be read.
+        """
+        with _opened(path) as image:
+            durations = []
+            for number in range(getattr(image, "n_frames", 1)):
                 image.seek(number)
                 image.load()
                 durations.append(_seconds(image))
-            return {
-                "size": (image.height, image.width),
-                "durations": durations,
-                "loop": image.info.get("loop"),
-                "format": image.format or "GIF",
-            }
-
-    @contextmanager
-    def _opened(self) -> Iterator[Image]:
-        from PIL import Image
-
-        try:
-            with Image.open(self.path) as image:
-                yield image
-        except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
-            raise FilmError(f"{self.path} cannot be read as an animation ({error}); give another file.") from error
-
-    @property
-    def size(self) -> tuple[int, int]:
-        size: tuple[int, int] = self._facts["size"]
-        return size
+            return AnimatedFilm(path, (image.height, image.width), tuple(durations), image.info.get("loop"))
 
     @property
     def count(self) -> int:
-        return len(self._facts["durations"])
+        return len(self.durations)
 
     @property
     def seconds(self) -> float:
-        return float(sum(self._facts["durations"]))
-
-    @property
-    def loop(self) -> int | None:
-        """How often it is shown; 0 for ever, None if it does not say."""
-        loop: int | None = self._facts["loop"]
-        return loop
+        return float(sum(self.durations))
 
     def frames(self, start: Fraction = Fraction(0), stop: Fraction | None = None) -> Iterator[Frame]:
         time = Fraction(0)
-        with self._opened() as image:
-            for number, duration in enumerate(self._facts["durations"]):
+        with _opened(self.path) as image:
+            for number, duration in enumerate(self.durations):
                 if stop is not None and time >= stop:
                     return
                 if time >= start:
@@ -152,3 +136,14 @@ def _seconds(image: Image) -> Fraction:
     """How long the frame of an animation that is loaded is shown; browsers take a tenth of a second for none."""
     milliseconds = image.info.get("duration", 0)
     return Fraction(round(milliseconds * 1000), 1_000_000) if milliseconds else _GIF_SECONDS
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Image]:
+    from PIL import Image
+
+    try:
+        with Image.open(path) as image:
+            yield image
+    except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
+        raise FilmError(f"{path} cannot be read as an animation ({error}); give another file.") from error

@@ -81,8 +81,8 @@ def open_film(path: Path) -> Film:
     if path.stat().st_size == 0:
         raise FilmError(f"{path} is empty; give a film.")
     if path.suffix.lower() in ANIMATIONS:
-        return AnimatedFilm(path)
-    return VideoFilm(path)
+        return AnimatedFilm.open(path)
+    return VideoFilm.open(path)
 
 
 def ahead(frames: Callable[[], Iterator[T]], count: int = 4) -> Iterator[T]:

@@ -7,9 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -67,28 +66,50 @@ class Colour:
 
 @dataclass(frozen=True)
 class VideoFilm:
-    """A film that PyAV reads; its widest stream of pictures is the film."""
+    """A film that PyAV reads; its widest stream of pictures is the film.
+
+    Args:
+        size: (height, width) of its frames, upright.
+        count: about how many.
+        seconds: about how long it is.
+        rate: frames in a second, on average.
+        time_base: the tick of its clock, in seconds.
+        deep: whether it has more than 8 bits.
+        aspect: width of a pixel over its height, where that is said.
+        colour: how its colours are written.
+    """
 
     path: Path
+    size: tuple[int, int]
+    count: int
+    seconds: float
+    rate: Fraction
+    time_base: Fraction
+    deep: bool
+    aspect: Fraction | None
+    colour: Colour
 
-    @cached_property
-    def _facts(self) -> dict[str, Any]:
-        with opened(self.path) as container:
-            stream = widest(container, self.path)
+    @staticmethod
+    def open(path: Path) -> VideoFilm:
+        """What its header and its first frame say.
+
+        Raises:
+            FilmError: it cannot be read, or not be painted.
+        """
+        with opened(path) as container:
+            stream = widest(container, path)
             context = stream.codec_context
             if not 0 < context.width <= _MOST_SIDE or not 0 < context.height <= _MOST_SIDE:
-                raise FilmError(
-                    f"{self.path} says its frames have {context.width}x{context.height} pixels; give another."
-                )
+                raise FilmError(f"{path} says its frames have {context.width}x{context.height} pixels; give another.")
             transfer = int(context.color_trc or 2)
             if transfer in _HDR:
                 raise FilmError(
-                    f"{self.path} is in high dynamic range ({_HDR[transfer]}), which paintings are not; convert it to "
-                    "SDR first, for example with a video editor."
+                    f"{path} is in high dynamic range ({_HDR[transfer]}), which paintings are not; convert it to SDR "
+                    "first, for example with a video editor."
                 )
             first = next(_decoded(container, stream), None)
             if first is None or isinstance(first, int):
-                raise FilmError(f"{self.path} has no frame that can be decoded; give another film.")
+                raise FilmError(f"{path} has no frame that can be decoded; give another film.")
             rate = stream.average_rate or stream.guessed_rate or RATE
             rate = Fraction(rate) if 0 < rate <= 1000 else RATE
             turned = first.rotation % 180 != 0
@@ -98,60 +119,17 @@ class VideoFilm:
             matrix = int(first.colorspace)
             if matrix in (2, 3):
                 matrix = 1 if context.height >= 720 else 6
-            return {
-                "size": (first.width, first.height) if turned else (first.height, first.width),
-                "rate": rate,
-                "seconds": seconds,
-                "count": stream.frames or max(1, round(seconds * float(rate))),
-                "deep": first.format.components[0].bits > 8,
-                "time_base": stream.time_base or 1 / rate,
-                "aspect": _aspect(stream, turned=turned),
-                "colour": Colour(
-                    matrix, int(first.color_range), int(context.color_primaries or 2), int(context.color_trc or 2)
-                ),
-            }
-
-    @property
-    def size(self) -> tuple[int, int]:
-        size: tuple[int, int] = self._facts["size"]
-        return size
-
-    @property
-    def count(self) -> int:
-        return int(self._facts["count"])
-
-    @property
-    def seconds(self) -> float:
-        return float(self._facts["seconds"])
-
-    @property
-    def rate(self) -> Fraction:
-        """Frames in a second, on average."""
-        rate: Fraction = self._facts["rate"]
-        return rate
-
-    @property
-    def time_base(self) -> Fraction:
-        """The tick of its clock, in seconds."""
-        tick: Fraction = self._facts["time_base"]
-        return tick
-
-    @property
-    def deep(self) -> bool:
-        """Whether it has more than 8 bits."""
-        return bool(self._facts["deep"])
-
-    @property
-    def aspect(self) -> Fraction | None:
-        """Width of a pixel over its height, where that is said."""
-        aspect: Fraction | None = self._facts["aspect"]
-        return aspect
-
-    @property
-    def colour(self) -> Colour:
-        """How its colours are written."""
-        colour: Colour = self._facts["colour"]
-        return colour
+            return VideoFilm(
+                path,
+                (first.width, first.height) if turned else (first.height, first.width),
+                stream.frames or max(1, round(seconds * float(rate))),
+                seconds,
+                rate,
+                stream.time_base or 1 / rate,
+                first.format.components[0].bits > 8,
+                _aspect(stream, turned=turned),
+                Colour(matrix, int(first.color_range), int(context.color_primaries or 2), transfer),
+            )
 
     def frames(self, start: Fraction = Fraction(0), stop: Fraction | None = None) -> Iterator[Frame]:
         tick, usual = self.time_base, 1 / self.rate
