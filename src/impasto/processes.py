@@ -1,11 +1,15 @@
-"""Processes that work for another."""
+"""Processes and threads that work for another."""
 
 from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+
+_WAITING = 4
 
 
 @contextmanager
@@ -20,3 +24,19 @@ def deaf_to_interrupts() -> Iterator[None]:
     finally:
         for number, handler in zip(heard, before):
             signal.signal(number, handler)
+
+
+@contextmanager
+def in_background() -> Iterator[Callable[[Callable[[], None]], None]]:
+    """Do one thing after another in a thread, a few of which may wait; what goes wrong there is raised here."""
+    waiting: deque[Future[None]] = deque()
+    with ThreadPoolExecutor(1) as pool:
+
+        def do(work: Callable[[], None]) -> None:
+            waiting.append(pool.submit(work))
+            if len(waiting) > _WAITING:
+                waiting.popleft().result()
+
+        yield do
+        while waiting:
+            waiting.popleft().result()

@@ -6,8 +6,7 @@ import json
 import re
 import shutil
 from collections import deque
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -30,6 +29,7 @@ from impasto.media.joining import check_streams, join
 from impasto.media.numbered import NumberedFilm
 from impasto.media.video import VideoFilm
 from impasto.media.writing import write
+from impasto.processes import in_background
 from impasto.recipes.film_plan import Part, Plan
 from impasto.recipes.frames import STEADY, FramePainter, PaintedFrame, Past
 from impasto.recipes.painting import painted as painted_now
@@ -38,7 +38,6 @@ from impasto.weights.files import sha256
 
 PIECE = 48
 _TICK = Fraction(1, 1000)
-_WAITING = 4
 _PATTERN = re.compile(r"[^%]*%0?\d*d[^%]*")
 
 
@@ -197,7 +196,7 @@ class FilmWork:
         while (first := next(frames, None)) is not None:
             part = Part(number=len(plan.parts))
             try:
-                with self._sink(part, plan.frames) as sink, _in_background() as writing:
+                with self._sink(part, plan.frames) as sink, in_background() as writing:
                     for result in painter.paint(islice(chain([first], frames), PIECE), past):
                         past = result.past
                         writing(partial(sink.write, result.picture, result.frame.time, result.frame.duration))
@@ -308,19 +307,3 @@ class _Pictures:
     def write(self, pixels: Picture, time: Fraction, duration: Fraction) -> None:
         write(pixels, self.work.picture_path(self.first + len(self.part.durations)), force=True)
         self.part.durations.append(duration)
-
-
-@contextmanager
-def _in_background() -> Iterator[Callable[[Callable[[], None]], None]]:
-    """Do one thing after another in a thread, a few of which may wait; what goes wrong there is raised here."""
-    waiting: deque[Future[None]] = deque()
-    with ThreadPoolExecutor(1) as pool:
-
-        def do(work: Callable[[], None]) -> None:
-            waiting.append(pool.submit(work))
-            if len(waiting) > _WAITING:
-                waiting.popleft().result()
-
-        yield do
-        while waiting:
-            waiting.popleft().result()
