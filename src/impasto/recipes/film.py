@@ -32,7 +32,6 @@ from impasto.media.writing import write
 from impasto.processes import in_background
 from impasto.recipes.film_plan import Part, Plan
 from impasto.recipes.frames import STEADY, FramePainter, PaintedFrame, Past
-from impasto.recipes.painting import painted as painted_now
 from impasto.recipes.pictures import Pictures, recorded
 from impasto.weights.files import sha256
 
@@ -164,7 +163,8 @@ class FilmWork:
     def preview(self, at: Fraction) -> Picture:
         """The frame that is shown at a time, painted."""
         for frame in self.film.frames(at):
-            return painted_now(FramePainter(self.brief, self.pictures, 0).method.on(frame.picture))
+            (result,) = FramePainter(self.brief, self.pictures, 0).paint([frame])
+            return result.picture
         raise FilmError(f"{self.source} ends before {float(at):g} s.")
 
     def steps(self, *, resume: bool = False) -> Iterator[FilmStep]:

@@ -18,9 +18,9 @@ from impasto.errors import SettingsError
 from impasto.media.film import Frame, ahead
 from impasto.media.image import Picture
 from impasto.recipes.grown import Growing
+from impasto.recipes.moving_masks import MovingMasks
 from impasto.recipes.painting import open_brief, painted
 from impasto.recipes.pictures import Pictures
-from impasto.recipes.regions import MaskReader
 
 STEADY = 0.95
 _AHEAD = 2
@@ -72,7 +72,8 @@ class FramePainter:
             raise SettingsError(f"Expected a steadiness from 0 to 1, not {steady:g}.")
         self.brief, self.pictures, self.steady = brief, pictures or Pictures(), steady
         self.method: Growing = open_brief(brief, self.pictures)
-        self.motion = Motion() if steady or self._moving_masks() else None
+        self.masks = MovingMasks(brief, self.pictures)
+        self.motion = Motion() if steady or self.masks.still else None
 
     def paint(self, frames: Iterable[Frame], past: Past | None = None) -> Iterator[PaintedFrame]:
         """Paint frames in order, going on from `past`; motion is measured while others are painted."""
@@ -100,14 +101,15 @@ class FramePainter:
     def _next(self, seen: _Seen, past: Past | None) -> PaintedFrame:
         frame, picture, cut, flow = seen.frame, seen.picture, seen.cut, seen.flow
         photo = picture.pixels
-        masks = self._masks(picture, past, flow)
+        masks = self.masks.on(frame, picture, past.masks if past else {}, flow)
         method = self.method.with_masks(_as_pictures(masks)) if masks else self.method
         if flow is None or past is None or not self.steady:
             fresh = painted(method.on(picture))
             shown = kept = fresh.pixels
             sharpness = sharpness_of(kept)
         else:
-            before, weight = flow.carried(past.painted).clamp_(0, 1), self.steady * flow.trust
+            trust = flow.trust * self.masks.unchanged(masks, past.masks, flow)
+            before, weight = flow.carried(past.painted).clamp_(0, 1), self.steady * trust
             going_on = method.after(before, weight)
             fresh = painted((going_on or method).on(picture))
             kept = fresh.pixels if going_on else fresh.pixels.lerp(before, weight)
@@ -116,22 +118,12 @@ class FramePainter:
             if masks:
                 same = (fresh.pixels == photo).all(1, keepdim=True)  # what is not painted stays the photo's
                 shown = shown.where(~same, photo)
-        return PaintedFrame(frame, replace(fresh, pixels=shown), Past(photo, _as_kept(kept), masks, sharpness), cut)
-
-    def _moving_masks(self) -> list[str]:
-        """The masks of the brief that follow the picture."""
-        names = [self.brief.keep, *(name for region in self.brief.regions for name in (region.mask, region.grade))]
-        return list(dict.fromkeys(name for name in names if name))
-
-    def _masks(self, photo: Picture, past: Past | None, flow: Flow | None) -> dict[str, Tensor]:
-        """The masks as they lie on this photo: carried along, or read where a scene begins."""
-        names = self._moving_masks()
-        if not names:
-            return {}
-        if past is not None and past.masks and flow is not None:
-            return {name: flow.carried(mask).clamp(0, 1) for name, mask in past.masks.items()}
-        reader = MaskReader(photo, self.pictures)
-        return {name: reader.read(name) for name in names}
+        return PaintedFrame(
+            frame,
+            replace(fresh, pixels=shown),
+            Past(photo, _as_kept(kept), {name: _as_kept(mask) for name, mask in masks.items()}, sharpness),
+            cut,
+        )
 
 
 def _as_pictures(masks: Mapping[str, Tensor]) -> dict[str, Picture]:

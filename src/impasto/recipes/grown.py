@@ -64,7 +64,7 @@ class Growing:
         """The same with other pictures in place of the masks that its brief names."""
         names = {name: f"carried {number}" for number, name in enumerate(masks)}
         given = {**self.pictures.given, **{names[name]: mask for name, mask in masks.items()}}
-        pictures = Pictures(given, self.pictures.max_pixels)
+        pictures = replace(self.pictures, given=given, may_be_empty=True)
         method = replace(self.method, brief=self.method.brief.renamed(names), pictures=pictures)
         return Growing(self.brief.renamed(names), pictures, method)
 

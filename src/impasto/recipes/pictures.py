@@ -24,10 +24,12 @@ class Pictures:
     Args:
         given: pictures or files by name.
         max_pixels: the largest picture to read.
+        may_be_empty: whether masks may cover nothing, as those of films do for a while.
     """
 
     given: Mapping[str, Given] = field(default_factory=dict)
     max_pixels: int = MAX_PIXELS
+    may_be_empty: bool = False
 
     def place(self, name: Given) -> Given:
         """The picture or file of that name."""
