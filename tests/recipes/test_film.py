@@ -12,6 +12,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -30,6 +31,8 @@ from impasto.recipes.painting import open_brief, painted
 
 from clips import clip, moving, packets
 from door import run
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 @pytest.fixture
@@ -199,6 +202,20 @@ def test_films_are_measured_side_by_side(film: Path, tmp_path: Path, capsys: pyt
     assert still["near"] < firm["near"] < loose["near"]
     assert (tmp_path / "report" / "index.html").read_text().count("<video") == 3
     assert (tmp_path / "report" / "2.mp4").is_file()
+    assert not {"ghosting", "style"} & set(still)
+    flows = tmp_path / "flows"
+    flows.mkdir()
+    for number in range(9):
+        cv2.writeOpticalFlow(str(flows / f"{number:03}.flo"), np.full((48, 64, 2), (1, 0), np.float32))
+    more = ["--results", f"firm={tmp_path}/0.95.mp4", "--fresh", "firm", "--styles", EXAMPLES / "styles/mosaic.jpg"]
+    assert run(*how, *more, "--flow", flows) == 0
+    told, own = json.loads((tmp_path / "report" / "films.json").read_text())
+    assert told["style"] > own["style"]
+    assert (own["ghosting"], own["sharpness"]) == (0, 1)
+    assert own["near"] != firm["near"]
+    (flows / "000.flo").write_bytes(b"PIEH")
+    assert run(*how, *more, "--flow", flows) == 2
+    assert run(*how, "--results", "firm=a.mp4", "--fresh", "none") == 2
     short = clip(tmp_path / "short.mp4", moving(3))
     assert run(*how, "--results", f"short={short}") == 2
     assert "has not as many frames" in capsys.readouterr().err

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 from cyclopts import Parameter
 
+from impasto.cli.film_report import FilmMeasures, evaluate_film
 from impasto.cli.options import RecipeOptions, explicit
 from impasto.cli.report import write_report
 from impasto.cli.sets import as_sets
@@ -58,7 +59,7 @@ def evaluate(
     report: Path,
     what: Annotated[PairOptions, Parameter(name="*")] = PairOptions(),
     engine: Annotated[list[str] | None, Parameter(negative="")] = None,
-    film: Path | None = None,
+    moving: Annotated[FilmMeasures | None, Parameter(name="*")] = None,
     adversarial: Annotated[bool, Parameter(negative="")] = False,
     preset: str = "balanced",
     workers: int | None = None,
@@ -79,16 +80,14 @@ def evaluate(
     Args:
         report: The folder for index.html, results.csv, results.json and what the engines paint.
         engine: instant, optimize, a model file, or a painter on the shelf; repeat it.
-        film: A film, with --results NAME=FILM of what was painted from it: how steady each is, and a page with them.
         adversarial: Also disturb the first eight photos, by noise, JPEG and attacks (FGSM, PGD), and see how far each
             engine's results move.
         preset: Preset for --engine optimize.
         workers: Processes that paint at once; as many as there are cores by default.
     """
-    if film:
-        from impasto.cli.film_report import evaluate_film
-
-        evaluate_film(film, what.results or [], report)
+    if moving and moving.film:
+        style = what.styles[0] if what.styles else None
+        evaluate_film(moving.film, what.results or [], report, moving.fresh, moving.flow, style)
     else:
         _evaluate_pairs(
             report,

@@ -7,10 +7,29 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from impasto.errors import SettingsError
 
-_MEASURES = ("near", "far", "drift", "sharpness", "content")
+if TYPE_CHECKING:
+    from impasto.metrics.film import Steadiness
+
+_MEASURES = ("near", "far", "drift", "sharpness", "ghosting", "content", "style")
+
+
+@dataclass(frozen=True)
+class FilmMeasures:
+    """Films in place of pictures.
+
+    Args:
+        film: A film, with --results NAME=FILM of what was painted from it: how steady each is, and a page with them.
+        fresh: The NAME of the result painted frame by frame (--steady 0), beside which sharpness and ghosts are told.
+        flow: A folder of .flo files, one for each frame but the first: where each place was in the frame before.
+    """
+
+    film: Path | None = None
+    fresh: str | None = None
+    flow: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -20,19 +39,37 @@ class _Row:
     measures: dict[str, float]
 
 
-def evaluate_film(film: Path, results: Sequence[str], report: Path) -> None:
+def evaluate_film(
+    film: Path, results: Sequence[str], report: Path, fresh: str | None, flow: Path | None, style: Path | None
+) -> None:
     """Measure painted films against the one that they were painted from, and write tables and a page.
+
+    `fresh` names the result without a past, `flow` a folder of .flo files, `style` the painting.
 
     Raises:
         InputError: a film that cannot be read, or that has other frames than the first.
         OutputError: the report cannot be written.
     """
     from impasto.media.files import make_folder
+    from impasto.media.image import read
+    from impasto.metrics.film import Steadiness
 
     named = [given.partition("=")[::2] for given in results]
     if not named or not all(name and path for name, path in named):
         raise SettingsError("Expected NAME=FILM for --results beside --film, as in steady=painted.mp4.")
-    rows = [_measured("untouched", film, film), *(_measured(name, film, Path(path)) for name, path in named)]
+    paths = {name: Path(path) for name, path in named}
+    if fresh is not None and fresh not in paths:
+        raise SettingsError(f"Expected one of {', '.join(paths)} for --fresh, not {fresh}.")
+    flows = sorted(flow.glob("*.flo")) if flow else []
+    if flow and not flows:
+        raise SettingsError(f"There are no .flo files in {flow}; give a folder with one for each frame but the first.")
+    painting = read(style).pixels if style else None
+    rows = [
+        _measured(name, film, path, paths[fresh] if fresh else None, Steadiness(painting, flows))
+        for name, path in {"untouched": film, **paths}.items()
+    ]
+    for row in rows if fresh else []:
+        row.measures["sharpness"] /= next(own.measures["sharpness"] for own in reversed(rows) if own.name == fresh) or 1
     make_folder(report)
     told = [{"name": row.name, "film": row.film.name, **row.measures} for row in rows]
     (report / "films.json").write_text(json.dumps(told, indent=1), encoding="utf-8")
@@ -43,21 +80,21 @@ def evaluate_film(film: Path, results: Sequence[str], report: Path) -> None:
     print(report / "index.html")
 
 
-def _measured(name: str, film: Path, painted: Path) -> _Row:
+def _measured(name: str, film: Path, painted: Path, fresh: Path | None, measures: Steadiness) -> _Row:
     """Frame by frame, at the size of the painted film."""
     from itertools import zip_longest
 
     from impasto.media.film import ahead, open_film
     from impasto.media.geometry import resample
-    from impasto.metrics.film import Steadiness
 
-    measures = Steadiness()
-    photos, results = (ahead(open_film(path).frames) for path in (film, painted))
-    for photo, result in zip_longest(photos, results):
-        if photo is None or result is None:
+    films = [ahead(open_film(path).frames) for path in (film, painted, fresh or painted)]
+    for shown in zip_longest(*films):
+        if None in shown:
             raise SettingsError(f"{painted} has not as many frames as {film}; give what was painted from all of it.")
-        pixels = result.picture.pixels
-        measures.add(resample(photo.picture.pixels, (pixels.shape[2], pixels.shape[3])).clamp(0, 1), pixels)
+        photo, result, alone = (frame.picture.pixels for frame in shown)
+        size = result.shape[2], result.shape[3]
+        photo, alone = (resample(pixels, size).clamp(0, 1) for pixels in (photo, alone))
+        measures.add(photo, result, alone if fresh and film != painted else None)
     return _Row(name, painted, measures.result())
 
 
@@ -89,6 +126,7 @@ def _page(rows: Sequence[_Row], report: Path) -> str:
 <main>{"".join(films)}</main>
 <table><tr><th>film{head}{"".join(lines)}</table>
 <p>near, far: what boils one and nine frames apart, over the deviation of the pixels; drift: how far still places move
-in colour through a scene; sharpness: mean square of the Laplacian; content: what is lost of the photo's shapes.</p>
+in colour through a scene; sharpness: mean square of the Laplacian; ghosting: how far what is uncovered is from the
+frame painted alone; content: what is lost of the photo's shapes; style: distance from the painting.</p>
 </html>
 """

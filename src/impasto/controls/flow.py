@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from impasto.errors import SettingsError
+from impasto.errors import FilmError, SettingsError
 
 _LARGEST = 640  # long side at which motion is measured
 _SAME = 0.06  # difference of a photo, carried along, by which trust falls to a third
@@ -63,9 +64,35 @@ class Motion:
         factors = np.array([width / small[1], height / small[0]], np.float32)
         tensor = torch.from_numpy(back).permute(2, 0, 1)[None]
         offsets = _sized(tensor, (height, width))[0].permute(1, 2, 0).numpy() * factors
-        flow = Flow(np.ascontiguousarray(offsets), _sized(trust, (height, width)))
-        same = (flow.carried(before) - now).abs().mean(1, keepdim=True).div_(_SAME).square_().neg_().exp_()
-        return Flow(flow.offsets, flow.trust * same)
+        return _as_alike(Flow(np.ascontiguousarray(offsets), _sized(trust, (height, width))), before, now)
+
+
+def read_flow(path: Path, before: Tensor, now: Tensor) -> Flow:
+    """The flow between two frames (1, 3, H, W) from a .flo file (Baker et al., 2011): from each place of `now` to where
+    it was `before`. Trusted is what came from inside the frame and looks as it did.
+
+    Raises:
+        InputError: it cannot be read, or is of another size than the frames.
+    """
+    _finder()
+    import cv2
+
+    try:
+        offsets: np.ndarray[Any, Any] | None = cv2.readOpticalFlow(str(path))
+    except cv2.error:
+        offsets = None
+    height, width = now.shape[2:]
+    if offsets is None or offsets.shape[:2] != (height, width):
+        raise FilmError(f"Expected {path} to be a .flo file of {width}x{height} pixels, the size of the painted film.")
+    across, down = _places(offsets)
+    inside = (across >= 0) & (across <= width - 1) & (down >= 0) & (down <= height - 1)
+    return _as_alike(Flow(offsets, torch.from_numpy(inside.astype(np.float32))[None, None]), before, now)
+
+
+def _as_alike(flow: Flow, before: Tensor, now: Tensor) -> Flow:
+    """Trusted only as far as what is carried along looks like what is there."""
+    same = (flow.carried(before) - now).abs().mean(1, keepdim=True).div_(_SAME).square_().neg_().exp_()
+    return Flow(flow.offsets, flow.trust * same)
 
 
 def is_cut(before: Tensor, now: Tensor) -> bool:
