@@ -39,14 +39,14 @@ class Flow:
 
 
 class Motion:
-    """Measures the motion from frame to frame, at a long side of `largest` pixels at most.
+    """Measures the motion from frame to frame, at a `share` of their size and a long side of `largest` pixels at most.
 
     Raises:
         SettingsError: an extra is missing.
     """
 
-    def __init__(self, largest: int = _LARGEST) -> None:
-        self._finder, self._largest = _finder(), largest
+    def __init__(self, share: float = 1.0, largest: int = _LARGEST) -> None:
+        self._finder, self._share, self._largest = _finder(), share, largest
 
     def between(self, before: Tensor, now: Tensor) -> Flow:
         """The flow between two frames (1, 3, H, W) in [0, 1].
@@ -55,7 +55,7 @@ class Motion:
         (Ruder et al., 2016), and looks as it did.
         """
         height, width = now.shape[2:]
-        scale = min(1.0, self._largest / max(height, width))
+        scale = min(self._share, self._largest / max(height, width))
         small = max(16, round(height * scale)), max(16, round(width * scale))
         first, second = (_grey(_sized(frame, small)) for frame in (before, now))
         back: np.ndarray[Any, Any] = self._finder.calc(second, first, None)
@@ -91,7 +91,15 @@ def read_flow(path: Path, before: Tensor, now: Tensor) -> Flow:
 
 def _as_alike(flow: Flow, before: Tensor, now: Tensor) -> Flow:
     """Trusted only as far as what is carried along looks like what is there."""
-    same = (flow.carried(before) - now).abs().mean(1, keepdim=True).div_(_SAME).square_().neg_().exp_()
+    same = (
+        (_warped(before, flow._places, quickly=True) - now)
+        .abs()
+        .mean(1, keepdim=True)
+        .div_(_SAME)
+        .square_()
+        .neg_()
+        .exp_()
+    )
     return Flow(flow.offsets, flow.trust * same)
 
 
@@ -126,11 +134,14 @@ def _places(offsets: np.ndarray[Any, Any]) -> tuple[np.ndarray[Any, Any], np.nda
     return across + offsets[..., 0], down + offsets[..., 1]
 
 
-def _warped(before: Tensor, places: tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]) -> Tensor:
+def _warped(
+    before: Tensor, places: tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]], *, quickly: bool = False
+) -> Tensor:
     import cv2
 
     pixels = before[0].permute(1, 2, 0).contiguous().numpy()
-    moved = cv2.remap(pixels, *places, cv2.INTER_LANCZOS4, borderMode=cv2.BORDER_REFLECT_101)
+    kernel = cv2.INTER_CUBIC if quickly else cv2.INTER_LANCZOS4
+    moved = cv2.remap(pixels, *places, kernel, borderMode=cv2.BORDER_REFLECT_101)
     if moved.ndim == 2:
         moved = moved[..., None]
     return torch.from_numpy(moved).permute(2, 0, 1)[None].contiguous()

@@ -43,7 +43,7 @@ class Steadiness:
     style: Tensor | None = None
     flows: Sequence[Path] = ()
     sums: dict[str, list[float]] = field(default_factory=dict)
-    _motion: Motion = field(default_factory=lambda: Motion(largest=2048))
+    _motion: Motion = field(default_factory=lambda: Motion(1.0, 2048))
     _recent: deque[tuple[Tensor, Tensor]] = field(default_factory=lambda: deque(maxlen=FAR))
     _encoder: Encoder = field(default_factory=lambda: load_encoder("compact"))
     _seen: int = 0

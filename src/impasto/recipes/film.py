@@ -163,8 +163,7 @@ class FilmWork:
     def preview(self, at: Fraction) -> Picture:
         """The frame that is shown at a time, painted."""
         for frame in self.film.frames(at):
-            (result,) = FramePainter(self.brief, self.pictures, 0).paint([frame])
-            return result.picture
+            return FramePainter(self.brief, self.pictures, 0).paint_next(frame, None).picture
         raise FilmError(f"{self.source} ends before {float(at):g} s.")
 
     def steps(self, *, resume: bool = False) -> Iterator[FilmStep]:

@@ -15,6 +15,7 @@ from impasto.media.image import Picture
 from impasto.recipes.frames import FramePainter, Past
 
 _SEEN = 30
+_MOTION_SHARE = 0.5  # 320x240 with OpenVINO: 10.5 frames a second at the whole size
 
 
 @dataclass
@@ -69,9 +70,8 @@ def live(camera: Camera, controls: Controls, steady: float) -> Iterator[LiveFram
         missed, number = shot.number - number - 1, shot.number
         if painter is None or painting != (controls.chosen, controls.strength):
             painting = (controls.chosen, controls.strength)
-            painter, past = FramePainter(controls.brief, steady=steady), None
-        frame = Frame(Picture(shot.pixels), Fraction(0), Fraction(0))
-        (result,) = painter.paint([frame], past)
+            painter, past = FramePainter(controls.brief, steady=steady, motion_share=_MOTION_SHARE), None
+        result = painter.paint_next(Frame(Picture(shot.pixels), Fraction(0), Fraction(0)), past)
         past = result.past
         now = time.monotonic()
         pace.ends.append(now)
