@@ -1,0 +1,1 @@
+"""Jobs that are never lost: entered once, worked on by whoever holds the lease."""
