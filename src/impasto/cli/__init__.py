@@ -22,6 +22,7 @@ from impasto.cli.models import models
 from impasto.cli.paint import paint
 from impasto.cli.reproduce import reproduce
 from impasto.cli.search import search
+from impasto.cli.studio import serve, studio
 from impasto.cli.study import study
 from impasto.cli.style import style
 from impasto.cli.styles import styles
@@ -50,6 +51,8 @@ app.register_install_completion_command()
 app.command(paint)
 app.command(film)
 app.command(camera)
+app.command(studio)
+app.command(serve)
 app.command(batch)
 app.command(mask)
 app.command(style)

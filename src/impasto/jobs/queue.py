@@ -21,8 +21,8 @@ class QueueFullError(ImpastoError):
 class Job:
     """A job as it stands.
 
-    `request` is what its worker is told; `quick` says that it takes seconds; `token` counts the leases: whoever holds an
-    older one no longer counts. `done` is the share of the work that is done, `code` and `message` say why it failed.
+    `request` is what its worker is told; `quick` says that it takes seconds; `token` counts the leases: whoever holds
+    an older one no longer counts. `done` is the share of the work that is done, `code` and `message` say why it failed.
     """
 
     id: str

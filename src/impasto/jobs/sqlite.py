@@ -16,6 +16,7 @@ MOST_TRIES = 2
 MOST_WAITING, MOST_OF_CLIENT = 32, 16
 _PATIENCE = 20.0
 _FIELDS = "id, client, request, quick, state, token, tries, done, note, code, message, entered, changed, news"
+_CLAIMABLE = "(state = 'waiting' OR state = 'running' AND lease < ?) AND quick >= ?"
 _TABLE = """
 CREATE TABLE IF NOT EXISTS jobs (
     id TEXT PRIMARY KEY, client TEXT NOT NULL, request TEXT NOT NULL, quick INTEGER NOT NULL,
@@ -53,7 +54,8 @@ class SqliteQueue:
                 raise QueueFullError("Too many of your jobs wait already; try again when one is done.")
             now = time.time()
             change.execute(
-                "INSERT INTO jobs (id, client, request, quick, entered, changed, news) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                """INSERT INTO jobs (id, client, request, quick, entered, changed, news)
+                VALUES (?, ?, ?, ?, ?, ?, ?)""",
                 (id, client, request, quick, now, now, self._number(change)),
             )
             return self._known(change, id)
@@ -65,7 +67,7 @@ class SqliteQueue:
             now = time.time()
             self._give_up(change, now)
             row = change.execute(
-                """SELECT id FROM jobs AS own WHERE (state = 'waiting' OR state = 'running' AND lease < ?) AND quick >= ?
+                f"""SELECT id FROM jobs AS own WHERE {_CLAIMABLE}
                 ORDER BY state = 'running' DESC, (SELECT count(*) FROM jobs AS other WHERE other.client = own.client
                 AND (other.state = 'running' OR other.state = 'waiting' AND other.entered < own.entered)), entered, id
                 LIMIT 1""",
@@ -137,7 +139,7 @@ class SqliteQueue:
 
     def _any(self, quick: bool) -> bool:
         """Whether there is something to claim, seen without a lock."""
-        query = "SELECT 1 FROM jobs WHERE (state = 'waiting' OR state = 'running' AND lease < ?) AND quick >= ? LIMIT 1"
+        query = f"SELECT 1 FROM jobs WHERE {_CLAIMABLE} LIMIT 1"
         return self._connection.execute(query, (time.time(), quick)).fetchone() is not None
 
     def _give_up(self, change: sqlite3.Connection, now: float) -> None:

@@ -1,0 +1,87 @@
+"""`impasto studio` and `impasto serve`: a page to paint in, and an API."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from impasto.errors import SettingsError
+
+_SHORTEST_TOKEN = 16
+
+
+def studio(*, port: int = 8787, folder: Path | None = None, workers: int = 2, no_browser: bool = False) -> None:
+    """Open the studio: a page on this machine to paint in.
+
+    Jobs and pictures are kept; after a crash they go on.
+
+    Examples:
+
+    - `impasto studio`
+    - `impasto studio --port 9000 --no-browser`
+
+    Args:
+        port: Where the page is; 0: any that is free.
+        folder: Where jobs and pictures lie; by default in your data folder.
+        workers: Processes that paint. Of two or more, the first takes what is quick.
+        no_browser: Only say where the page is.
+    """
+    import webbrowser
+
+    def opened(address: str) -> None:
+        print(f"The studio is open at {address}; Ctrl-C closes it.", flush=True)
+        if not no_browser:
+            webbrowser.open(address)
+
+    _serve(folder, "127.0.0.1", port, workers, None, None, opened)
+
+
+def serve(
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8787,
+    token_file: Path | None = None,
+    folder: Path | None = None,
+    storage: str | None = None,
+    workers: int = 2,
+) -> None:
+    """Serve the studio and its API to others, who must know a token.
+
+    Examples:
+
+    - `impasto serve --host 0.0.0.0 --token-file token.txt --workers 2`
+    - `impasto serve --storage s3://bucket/studio`
+
+    Args:
+        host: The address to listen at.
+        port: The port; 0: any that is free.
+        token_file: A file with the token, of 16 letters or more; needed beyond this machine.
+        folder: Where jobs lie, and pictures unless --storage says otherwise.
+        storage: Where pictures lie: a folder, or s3://, gs:// or az://.
+        workers: Processes that paint. Of two or more, the first takes what is quick.
+    """
+    token = None
+    if token_file is not None:
+        try:
+            token = token_file.read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise SettingsError(f"{token_file} cannot be read ({error}); give a file with the token.") from error
+        if len(token) < _SHORTEST_TOKEN or not token.isascii() or not token.isprintable():
+            raise SettingsError(f"Expected {token_file} to hold a token of {_SHORTEST_TOKEN} letters or more.")
+    _serve(folder, host, port, workers, token, storage, lambda address: print(f"Serving at {address}", flush=True))
+
+
+def _serve(
+    folder: Path | None, host: str, port: int, workers: int, token: str | None, storage: str | None, opened: object
+) -> None:
+    from platformdirs import user_data_path
+
+    from impasto.serving.studio import serve_studio
+
+    if not 1 <= workers <= 64:
+        raise SettingsError(f"Expected 1 to 64 --workers, not {workers}.")
+    if not 0 <= port <= 65535:
+        raise SettingsError(f"Expected a --port from 0 to 65535, not {port}.")
+    serve_studio(
+        folder or user_data_path("impasto") / "studio", host=host, port=port, workers=workers, token=token,
+        storage=storage, opened=opened,  # type: ignore[arg-type]
+    )  # fmt: skip

@@ -1,0 +1,387 @@
+"""The API of the studio: pictures in, jobs that are never lost, pictures out."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import logging
+import secrets
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from importlib.resources import files
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.concurrency import run_in_threadpool
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, StreamingResponse
+from fastapi.staticfiles import StaticFiles
+from starlette.datastructures import UploadFile
+from starlette.exceptions import HTTPException
+
+from impasto.brief import Brief
+from impasto.errors import InputError, OutputError, PictureError
+from impasto.jobs.queue import ENDED, Job, Queue, QueueFullError
+from impasto.serving.decoding import Decoder
+from impasto.serving.request import JobRequest, is_upload
+from impasto.serving.storage import Storage
+from impasto.shelf.card import read_card
+from impasto.shelf.models import find, models
+
+MOST_FILE_BYTES = 25 << 20
+_LOOK_SECONDS, _ALIVE_SECONDS = 0.1, 15.0
+_LONGEST_WAIT = 60.0
+_RETRY_AFTER = "5"
+_CSP = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self'; "
+    "font-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+_PICTURE_HEADERS = {"Content-Security-Policy": "default-src 'none'; sandbox", "Cache-Control": "private, no-store"}
+PASSING = "look-"
+"""How ids of jobs begin that are not listed: looks in passing, while a slider moves."""
+_log = logging.getLogger("impasto.serving")
+
+
+class Refusal(Exception):
+    """What a client is told instead of an answer: HTTP's status, a stable code, and a sentence."""
+
+    def __init__(self, status: int, code: str, detail: str) -> None:
+        super().__init__(detail)
+        self.status, self.code = status, code
+
+
+@dataclass(frozen=True)
+class Service:
+    """What the API stands on."""
+
+    queue: Queue
+    storage: Storage
+    decoder: Decoder
+
+    def upload(self, data: bytes) -> dict[str, Any]:
+        """Keep a picture that can be read; its id is its hash.
+
+        Raises:
+            PictureError: it cannot be used.
+        """
+        if len(data) > MOST_FILE_BYTES:
+            raise HTTPException(
+                413, {"code": "too_large", "detail": f"Expected at most {MOST_FILE_BYTES} bytes a file."}
+            )
+        height, width, shown = self.decoder.look(data)
+        id = hashlib.sha256(data).hexdigest()
+        self.storage.put_new(f"uploads/{id}", data)
+        self.storage.put(f"shown/{id}.jpg", shown)
+        return {"id": id, "height": height, "width": width}
+
+    def enter(self, id: str, client: str, given: Mapping[str, Any]) -> Job:
+        """A new job, or the one that has this id.
+
+        Raises:
+            InputError: it cannot be done.
+        """
+        asked = JobRequest.of(given)
+        missing = [upload for upload in asked.uploads if not self.storage.has(f"uploads/{upload}")]
+        if missing:
+            raise InputError(f"There is no upload {missing[0]}; POST it to /v1/uploads first.")
+        return self.queue.enter(id, client, asked.to_json(), quick=asked.quick)
+
+    def job(self, id: str, client: str) -> Job:
+        """A client's own job."""
+        job = self.queue.get(id)
+        if job is None or job.client != client:
+            raise Refusal(404, "not_found", "There is no such job.")
+        return job
+
+    def picture(self, job: Job) -> bytes:
+        """What has been painted."""
+        done = job.state == "done"
+        name = f"results/{JobRequest.of(json.loads(job.request)).key}.png" if done else f"partial/{job.id}.png"
+        data = self.storage.get(name)
+        if data is None:
+            raise Refusal(409, "not_done", "There is no picture yet.")
+        return data
+
+
+def told(job: Job) -> dict[str, Any]:
+    """A job as a client sees it."""
+    note, _, preview = job.note.partition("  preview ")
+    own = {name: value for name, value in asdict(job).items() if name not in ("client", "token", "note", "request")}
+    return {**own, "note": note, "preview": int(preview or 0), **json.loads(job.request)}
+
+
+def build(service: Service, ready: Callable[[], bool] = lambda: True) -> FastAPI:
+    """The application; `ready` says whether there is anybody to work."""
+    app = FastAPI(title="Impasto", docs_url=None, redoc_url=None, openapi_url="/v1/openapi.json")
+    _answer_problems(app)
+    _add_uploads_and_jobs(app, service)
+    _add_pictures(app, service)
+    _add_events(app, service)
+    _add_lists(app, service, ready)
+    page = files("impasto.serving") / "page"
+
+    @app.get("/", include_in_schema=False)
+    def index() -> Response:
+        headers = {"Content-Security-Policy": _CSP, "Cache-Control": "no-cache"}
+        return Response((page / "index.html").read_bytes(), media_type="text/html", headers=headers)
+
+    app.mount("/page", StaticFiles(directory=str(page)))
+    return app
+
+
+def _client(request: Request) -> str:
+    client: str = request.state.client
+    return client
+
+
+def _add_uploads_and_jobs(app: FastAPI, service: Service) -> None:
+    @app.post("/v1/uploads", status_code=201)
+    async def upload(request: Request) -> dict[str, Any]:
+        """Keep a picture: the body is the file, or a form with one in it."""
+        if request.headers.get("content-type", "").startswith("multipart/"):
+            async with request.form(max_files=1, max_fields=4) as form:
+                given = next((one for one in form.values() if isinstance(one, UploadFile)), None)
+                data = await given.read() if given else b""
+        else:
+            data = await request.body()
+        return await run_in_threadpool(service.upload, data)
+
+    @app.get("/v1/uploads/{id}")
+    def uploaded(id: str) -> Response:
+        """What was uploaded, as a JPEG for the page."""
+        data = service.storage.get(f"shown/{id}.jpg") if is_upload(id) else None
+        if data is None:
+            raise Refusal(404, "not_found", "There is no such upload.")
+        return Response(data, media_type="image/jpeg", headers=_PICTURE_HEADERS)
+
+    @app.post("/v1/jobs", status_code=202)
+    async def post(request: Request) -> Response:
+        """Enter a job: JSON, or a form with `photo`, `style` (repeat it), `mask` and `brief`.
+
+        With `Prefer: wait` a quick job is answered by its picture.
+        """
+        kind = request.headers.get("content-type", "")
+        given = await (_of_form(request, service) if kind.startswith("multipart/") else _of_json(request))
+        id = request.headers.get("idempotency-key") or secrets.token_hex(16)
+        job = await run_in_threadpool(service.enter, _checked_id(id), _client(request), given)
+        if "wait" in request.headers.get("prefer", "") and job.quick:
+            return await _when_done(request, service, job)
+        return JSONResponse(told(job), 202, {"Location": f"/v1/jobs/{job.id}"})
+
+    @app.put("/v1/jobs/{id}", status_code=202)
+    async def put(id: str, request: Request) -> dict[str, Any]:
+        """Enter a job under an id of your own; the same again is the same job."""
+        given = await _of_json(request)
+        return told(await run_in_threadpool(service.enter, _checked_id(id), _client(request), given))
+
+    @app.get("/v1/jobs")
+    def jobs(request: Request) -> list[dict[str, Any]]:
+        """Your jobs, the newest first."""
+        return [told(job) for job in service.queue.list(_client(request)) if not job.id.startswith(PASSING)]
+
+    @app.get("/v1/jobs/{id}")
+    def get(id: str, request: Request) -> dict[str, Any]:
+        """A job as it stands."""
+        return told(service.job(id, _client(request)))
+
+    @app.post("/v1/jobs/{id}/stop", status_code=202)
+    def stop(id: str, request: Request) -> dict[str, Any]:
+        """End it soon, and keep its picture; it can go on."""
+        service.job(id, _client(request))
+        return told(service.queue.stop(id, "stopped") or service.job(id, _client(request)))
+
+    @app.post("/v1/jobs/{id}/resume", status_code=202)
+    def resume(id: str, request: Request) -> dict[str, Any]:
+        """Go on with a stopped job."""
+        service.job(id, _client(request))
+        return told(service.queue.go_on(id) or service.job(id, _client(request)))
+
+    @app.delete("/v1/jobs/{id}", status_code=202)
+    def delete(id: str, request: Request) -> dict[str, Any]:
+        """End it soon; it is not wanted any more."""
+        service.job(id, _client(request))
+        return told(service.queue.stop(id, "cancelled") or service.job(id, _client(request)))
+
+
+def _add_pictures(app: FastAPI, service: Service) -> None:
+    @app.get("/v1/jobs/{id}/result")
+    def result(id: str, request: Request, download: bool = False) -> Response:
+        """The picture; of a stopped job, what there is of it."""
+        job = service.job(id, _client(request))
+        headers = {**_PICTURE_HEADERS}
+        if download:
+            headers["Content-Disposition"] = f'attachment; filename="impasto-{job.id[:8]}.png"'
+        return Response(service.picture(job), media_type="image/png", headers=headers)
+
+    @app.get("/v1/jobs/{id}/preview")
+    def preview(id: str, request: Request) -> Response:
+        """A running job's picture as it is now."""
+        data = service.storage.get(f"previews/{service.job(id, _client(request)).id}.jpg")
+        if data is None:
+            raise Refusal(404, "not_found", "There is no preview.")
+        return Response(data, media_type="image/jpeg", headers=_PICTURE_HEADERS)
+
+
+def _add_events(app: FastAPI, service: Service) -> None:
+    @app.get("/v1/events")
+    async def events(request: Request) -> StreamingResponse:
+        """All that changes of your jobs, as server-sent events; Last-Event-ID goes on from there."""
+        given = request.headers.get("last-event-id") or request.query_params.get("after") or "0"
+        after = int(given) if given.isdigit() and len(given) < 16 else 0
+        stream = _events(request, service.queue, _client(request), after)
+        return StreamingResponse(stream, media_type="text/event-stream", headers={"Cache-Control": "no-store"})
+
+
+def _add_lists(app: FastAPI, service: Service, ready: Callable[[], bool]) -> None:
+    @app.get("/v1/styles")
+    def styles() -> list[dict[str, Any]]:
+        """Styles that networks have learned."""
+        return [dict(one) for one in _learned()]
+
+    @app.get("/v1/engines")
+    def engines() -> list[dict[str, Any]]:
+        """What paints."""
+        shelf = [{"name": name, "kind": read_card(find(name)).kind} for name in models()]
+        return [{"name": "optimize", "kind": "optimize"}, *shelf]
+
+    @app.get("/v1/brief.schema.json")
+    def schema() -> dict[str, Any]:
+        """What a brief may hold."""
+        return Brief.model_json_schema()
+
+    @app.get("/livez", include_in_schema=False)
+    def live() -> dict[str, str]:
+        return {"status": "alive"}
+
+    @app.get("/readyz", include_in_schema=False)
+    def is_ready() -> Response:
+        return JSONResponse({"ready": ready(), "waiting": service.queue.waiting()}, 200 if ready() else 503)
+
+
+@lru_cache(maxsize=1)
+def _learned() -> tuple[dict[str, Any], ...]:
+    from impasto.shelf.card import load_model
+
+    found: list[dict[str, Any]] = []
+    for name, path in models().items():
+        if read_card(path).kind == "instant":
+            continue
+        styles = load_model(path)[0].styles
+        found += [{"id": f"{name}:{style}", "name": style} for style in styles] or [{"id": name, "name": name}]
+    return tuple(found)
+
+
+async def _of_json(request: Request) -> dict[str, Any]:
+    try:
+        given = json.loads(await request.body())
+    except ValueError as error:
+        raise InputError("Expected JSON.") from error
+    if not isinstance(given, dict):
+        raise InputError("Expected a JSON object.")
+    return given
+
+
+async def _of_form(request: Request, service: Service) -> dict[str, Any]:
+    """Keep the pictures of a form; its styles and mask are those of the brief."""
+    async with request.form(max_files=10, max_fields=16, max_part_size=64 << 10) as form:
+        sent = {
+            name: [await one.read() for one in form.getlist(name) if isinstance(one, UploadFile)]
+            for name in ("photo", "style", "mask")
+        }
+        written, chosen, preset = form.get("brief") or "{}", form.getlist("style"), form.get("preset")
+    if len(sent["photo"]) != 1 or len(sent["mask"]) > 1 or not isinstance(written, str):
+        raise InputError("Expected one photo, styles, at most one mask, and the brief as text.")
+    try:
+        brief = json.loads(written)
+    except ValueError as error:
+        raise InputError("Expected the brief as JSON.") from error
+    if not isinstance(brief, dict) or not isinstance(brief.get("regions", []), list):
+        raise InputError("Expected the brief as a JSON object, with a list of regions if it has any.")
+    ids = {name: [(await run_in_threadpool(service.upload, one))["id"] for one in many] for name, many in sent.items()}
+    if not brief.get("regions"):
+        named = [one for one in chosen if isinstance(one, str)]
+        brief["regions"] = [{"styles": [*named, *ids["style"]], **({"mask": ids["mask"][0]} if ids["mask"] else {})}]
+    return {"photo": ids["photo"][0], "brief": brief, **({"preset": preset} if isinstance(preset, str) else {})}
+
+
+def _checked_id(id: str) -> str:
+    if not (8 <= len(id) <= 64 and id.isascii() and id.replace("-", "").isalnum()):
+        raise InputError("Expected an id of 8 to 64 letters, digits and hyphens.")
+    return id
+
+
+async def _when_done(request: Request, service: Service, job: Job) -> Response:
+    """The picture of a quick job; if nobody waits for it any more, it is not painted."""
+    ends = time.monotonic() + _LONGEST_WAIT
+    current: Job | None = job
+    while current and current.state not in ENDED and time.monotonic() < ends:
+        if await request.is_disconnected():
+            await run_in_threadpool(service.queue.stop, job.id, "cancelled")
+        await asyncio.sleep(0.02)
+        current = await run_in_threadpool(service.queue.get, job.id)
+    if current is None or current.state != "done":
+        return JSONResponse(told(current or job), 202, {"Location": f"/v1/jobs/{job.id}"})
+    data = await run_in_threadpool(service.picture, current)
+    return Response(data, media_type="image/png", headers={**_PICTURE_HEADERS, "Location": f"/v1/jobs/{job.id}"})
+
+
+async def _events(request: Request, queue: Queue, client: str, after: int) -> AsyncIterator[str]:
+    told_at = time.monotonic()
+    yield "retry: 1000\n\n"
+    while not await request.is_disconnected():
+        news = await run_in_threadpool(queue.news, client, after)
+        for job in news:
+            after = job.news
+            yield f"id: {after}\nevent: job\ndata: {json.dumps(told(job))}\n\n"
+        now = time.monotonic()
+        if not news and now - told_at > _ALIVE_SECONDS:
+            yield ": still here\n\n"
+        told_at = now if news or now - told_at > _ALIVE_SECONDS else told_at
+        await asyncio.sleep(_LOOK_SECONDS)
+
+
+def _answer_problems(app: FastAPI) -> None:
+    """Every error as problem+json with a stable code, and nothing of our inside."""
+
+    def problem(status: int, code: str, detail: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
+        content = {"status": status, "code": code, "detail": detail}
+        return JSONResponse(content, status, headers, media_type="application/problem+json")
+
+    @app.exception_handler(HTTPException)
+    async def known(_: Request, error: HTTPException) -> JSONResponse:
+        code = {404: "not_found", 405: "wrong_method", 413: "too_large"}.get(error.status_code, "bad_request")
+        return problem(error.status_code, code, str(error.detail))
+
+    @app.exception_handler(Refusal)
+    async def refused(_: Request, error: Refusal) -> JSONResponse:
+        return problem(error.status, error.code, str(error))
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(_: Request, error: RequestValidationError) -> JSONResponse:
+        return problem(422, "unusable", "; ".join(str(one["msg"]) for one in error.errors()))
+
+    @app.exception_handler(QueueFullError)
+    async def full(_: Request, error: QueueFullError) -> JSONResponse:
+        return problem(429, "queue_full", str(error), {"Retry-After": _RETRY_AFTER})
+
+    @app.exception_handler(PictureError)
+    async def picture(_: Request, error: PictureError) -> JSONResponse:
+        return problem(422, "bad_picture", str(error))
+
+    @app.exception_handler(InputError)
+    async def unusable(_: Request, error: InputError) -> JSONResponse:
+        return problem(422, "unusable", str(error))
+
+    @app.exception_handler(OutputError)
+    async def no_room(_: Request, error: OutputError) -> JSONResponse:
+        _log.error("%s", error)
+        return problem(507, "no_room", "There is no room for the picture; try again later.")
+
+    @app.exception_handler(Exception)
+    async def unknown(_: Request, error: Exception) -> JSONResponse:
+        number = secrets.token_hex(8)
+        _log.error("error %s", number, exc_info=error)
+        return problem(500, "internal", f"Something went wrong on our side; tell us of error {number}.")

@@ -1,0 +1,127 @@
+"""The studio as a whole: a server, and the processes that paint for it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from impasto.errors import SettingsError
+from impasto.jobs.sqlite import SqliteQueue
+from impasto.serving.guard import LOCAL_HOSTS
+
+_AGAIN_SECONDS, _LEAVE_SECONDS = 0.5, 15.0
+
+
+@dataclass
+class Crew:
+    """Processes that paint; one that dies is replaced. The first takes quick jobs alone, so that sliders never wait."""
+
+    database: Path
+    storage: str
+    workers: int
+    _processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    _leaving: threading.Event = field(default_factory=threading.Event)
+
+    def start(self) -> None:
+        """Begin, and see to it that it goes on."""
+        self._processes = [self._new(number) for number in range(self.workers)]
+        threading.Thread(target=self._watch, daemon=True, name="crew").start()
+
+    def complete(self) -> bool:
+        """Whether all are there."""
+        return bool(self._processes) and all(process.poll() is None for process in self._processes)
+
+    def leave(self) -> None:
+        """Tell all to stop between two steps; what they were at waits to go on."""
+        self._leaving.set()
+        for process in self._processes:
+            process.terminate()
+        ends = time.monotonic() + _LEAVE_SECONDS
+        for process in self._processes:
+            try:
+                process.wait(max(0.1, ends - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+    def _watch(self) -> None:
+        while not self._leaving.wait(_AGAIN_SECONDS):
+            for number, process in enumerate(self._processes):
+                if process.poll() is not None and not self._leaving.is_set():
+                    self._processes[number] = self._new(number)
+
+    def _new(self, number: int) -> subprocess.Popen[bytes]:
+        quick = ["--quick"] if number == 0 and self.workers > 1 else []
+        threads = max(1, (os.cpu_count() or 1) // self.workers)
+        command = [sys.executable, "-m", "impasto.serving.worker", str(self.database), self.storage, *quick]
+        environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
+        return subprocess.Popen([*command, "--threads", str(threads)], env=environment)
+
+
+def serve_studio(
+    folder: Path,
+    *,
+    host: str,
+    port: int,
+    workers: int,
+    token: str | None,
+    storage: str | None = None,
+    opened: Callable[[str], None] | None = None,
+) -> None:
+    """Serve until interrupted; jobs and pictures lie in `folder`.
+
+    Raises:
+        SettingsError: an extra is missing, or it would listen to others without a token.
+    """
+    if token is None and host not in (*LOCAL_HOSTS, "::1"):
+        raise SettingsError(f"Listening at {host} lets others in; give --token-file, or leave out --host.")
+    try:
+        import uvicorn
+
+        from impasto.serving.api import Service, build
+        from impasto.serving.decoding import Decoder
+    except ImportError as error:
+        raise SettingsError("The studio needs an extra; install it with: pip install 'impasto[studio]'.") from error
+    from impasto.serving.guard import Guard
+    from impasto.serving.storage import Storage
+
+    folder.mkdir(parents=True, exist_ok=True)
+    place = storage or str(folder / "files")
+    crew, decoder = Crew(folder / "jobs.sqlite", place, workers), Decoder()
+    service = Service(SqliteQueue(crew.database), Storage(place), decoder)
+    app = Guard(build(service, crew.complete), (*LOCAL_HOSTS, host), token)
+    settings = uvicorn.Config(
+        app, host=host, port=port, log_level="warning", access_log=False, server_header=False, timeout_keep_alive=20,
+        timeout_graceful_shutdown=2, lifespan="off",
+    )  # fmt: skip
+    server = uvicorn.Server(settings)
+    with _working(crew, decoder):
+        if opened:
+            threading.Thread(target=_when_started, args=(server, opened), daemon=True).start()
+        server.run()
+    if not server.started:
+        raise SettingsError(f"Port {port} of {host} is taken; give another with --port.")
+
+
+@contextmanager
+def _working(crew: Crew, decoder: object) -> Iterator[None]:
+    crew.start()
+    try:
+        yield
+    finally:
+        crew.leave()
+        decoder.close()  # type: ignore[attr-defined]
+
+
+def _when_started(server: object, opened: Callable[[str], None]) -> None:
+    while not server.started:  # type: ignore[attr-defined]
+        time.sleep(0.02)
+    (first, *_) = (sock for one in server.servers for sock in one.sockets)  # type: ignore[attr-defined]
+    address, port = first.getsockname()[:2]
+    opened(f"http://{address}:{port}")

@@ -1,0 +1,222 @@
+"""A process that paints: it takes jobs from the queue, tells how they go, and puts results into the storage.
+
+python -m impasto.serving.worker FOLDER STORAGE [--quick]
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import tempfile
+import threading
+import time
+import traceback
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from impasto.errors import ImpastoError, PictureError
+from impasto.jobs.queue import Job, Queue
+from impasto.jobs.sqlite import SqliteQueue
+from impasto.serving.request import MOST_PIXELS, JobRequest
+from impasto.serving.storage import Storage
+
+if TYPE_CHECKING:
+    from impasto.media.image import Picture
+    from impasto.recipes.grown import Growing
+
+LEASE, BEAT = 10.0, 0.2
+_IDLE = 0.02
+_PREVIEW_SECONDS = 0.7
+_LONGEST, _LONGEST_QUICK = 1800.0, 120.0
+_KEPT = 6
+_CODES = {"PictureError": "bad_picture", "TooLargeError": "too_large", "DivergedError": "diverged"}
+
+
+@dataclass
+class Worker:
+    """Paints job after job; networks and styles stay loaded."""
+
+    queue: Queue
+    storage: Storage
+    quick: bool
+    folder: Path
+    leaving: threading.Event = field(default_factory=threading.Event)
+    _opened: OrderedDict[str, Growing] = field(default_factory=OrderedDict)
+
+    def run(self) -> None:
+        """Until told to leave, or until whoever began it is gone."""
+        parent = os.getppid()
+        while not self.leaving.is_set() and os.getppid() == parent:
+            job = self.queue.claim(LEASE, quick=self.quick)
+            if job is None:
+                time.sleep(_IDLE)
+            else:
+                self.work(job)
+
+    def work(self, job: Job) -> None:
+        """Paint a job to its end, whatever that is."""
+        with _Heart(self.queue, job) as heart:
+            try:
+                finished = self._paint(job, heart)
+            except ImpastoError as error:
+                code = _CODES.get(type(error).__name__, "unusable")
+                self.queue.end(job, "failed", code, self._without_paths(str(error)))
+                return
+            except Exception:
+                traceback.print_exc()
+                self.queue.end(job, "failed", "internal", f"Something went wrong on our side; tell us of job {job.id}.")
+                return
+        if heart.lost:
+            return
+        self.queue.end(job, "done" if finished else "waiting" if self.leaving.is_set() else "stopped")
+
+    def _paint(self, job: Job, heart: _Heart) -> bool:
+        """Whether it was painted to its end; a result that is there already is not painted again."""
+        from impasto.recipes.checkpoint import load_checkpoint, save_checkpoint
+
+        asked = JobRequest.of(_request(job))
+        result, partial, state = f"results/{asked.key}.png", f"partial/{job.id}.png", f"states/{job.id}"
+        if self.storage.has(result):
+            return True
+        painting = self._opening(asked).on(self._file(asked.photo))
+        resume, saved = None, self.storage.get(state)
+        if saved is not None:
+            (self.folder / "state").write_bytes(saved)
+            resume = load_checkpoint(self.folder / "state", painting.record)
+        step, shown = None, time.monotonic()
+        for step in painting.steps(resume):
+            heart.tell(step.done, step.message)
+            if heart.ended or self.leaving.is_set():
+                break
+            if step.done < 1 and time.monotonic() - shown > _PREVIEW_SECONDS:
+                self.storage.put(f"previews/{job.id}.jpg", self._encoded(step.picture(), "jpg"))
+                heart.shown += 1
+                shown = time.monotonic()
+        if heart.lost:
+            return False
+        picture = step.picture() if step else painting.unpainted()
+        if step is None or step.done >= 1:
+            self.storage.put_new(result, self._encoded(picture, "png"))
+            for name in (partial, state, f"previews/{job.id}.jpg"):
+                self.storage.delete(name)
+            return True
+        self.storage.put(partial, self._encoded(picture, "png"))
+        if (now := step.state()) is not None:
+            save_checkpoint(self.folder / "state", now, painting.record)
+            self.storage.put(state, (self.folder / "state").read_bytes())
+        return False
+
+    def _opening(self, asked: JobRequest) -> Growing:
+        """The engine of a brief; the last ones are kept."""
+        from impasto.recipes.painting import open_brief
+        from impasto.recipes.pictures import Pictures
+
+        key = asked.brief.to_json()
+        if key not in self._opened:
+            given = {name: self._file(name) for name in asked.brief.pictures()}
+            self._opened[key] = open_brief(asked.brief, Pictures(given, MOST_PIXELS))
+            if len(self._opened) > _KEPT:
+                self._opened.popitem(last=False)
+        self._opened.move_to_end(key)
+        return self._opened[key]
+
+    def _file(self, upload: str) -> Path:
+        """An upload as a file of this process."""
+        path = self.folder / upload
+        if not path.is_file():
+            data = self.storage.get(f"uploads/{upload}")
+            if data is None:
+                raise PictureError("A picture of the job is no longer there; upload it again.")
+            path.write_bytes(data)
+        return path
+
+    def _encoded(self, picture: Picture, kind: str) -> bytes:
+        from impasto.media.writing import write
+
+        path = self.folder / f"picture.{kind}"
+        write(picture, path, force=True)
+        return path.read_bytes()
+
+    def _without_paths(self, message: str) -> str:
+        return message.replace(f"{self.folder}/", "")
+
+
+@dataclass
+class _Heart:
+    """Beats beside the painting, so that the lease outlasts long steps; a painter that hangs is ended."""
+
+    queue: Queue
+    job: Job
+    done: float = 0.0
+    note: str = ""
+    shown: int = 0
+    ended: bool = False
+    lost: bool = False
+    _still: threading.Event = field(default_factory=threading.Event)
+    _thread: threading.Thread | None = None
+
+    def __enter__(self) -> _Heart:
+        self._thread = threading.Thread(target=self._beat, daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._still.set()
+        assert self._thread is not None
+        self._thread.join()
+
+    def tell(self, done: float, note: str) -> None:
+        """How far the painting has come."""
+        self.done, self.note = done, note
+
+    def _beat(self) -> None:
+        longest = time.monotonic() + (_LONGEST_QUICK if self.job.quick else _LONGEST)
+        while not self._still.wait(BEAT):
+            if time.monotonic() > longest:
+                self.queue.end(self.job, "failed", "timeout", "It took too long; try a smaller size or fewer steps.")
+                os._exit(1)
+            note = f"{self.note}  preview {self.shown}" if self.shown else self.note
+            if not self.queue.beat(self.job, LEASE, self.done, note):
+                current = self.queue.get(self.job.id)
+                self.lost = current is None or current.token != self.job.token or current.state != "running"
+                self.ended = True
+
+
+def _request(job: Job) -> dict[str, Any]:
+    import json
+
+    given: dict[str, Any] = json.loads(job.request)
+    return given
+
+
+def main() -> None:
+    """Paint until told to stop."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("database", type=Path)
+    parser.add_argument("storage")
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--threads", type=int, default=0)
+    given = parser.parse_args()
+    if given.threads:
+        import torch
+
+        torch.set_num_threads(given.threads)
+    with tempfile.TemporaryDirectory(prefix="impasto") as folder:
+        worker = Worker(SqliteQueue(given.database), Storage(given.storage), given.quick, Path(folder))
+        signal.signal(signal.SIGTERM, lambda *_: worker.leaving.set())
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        _warm()
+        worker.run()
+
+
+def _warm() -> None:
+    """Load what every job needs, before the first one comes."""
+    import impasto.recipes.one_pass
+    import impasto.recipes.painting  # noqa: F401
+
+
+if __name__ == "__main__":
+    main()
