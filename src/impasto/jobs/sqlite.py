@@ -149,9 +149,9 @@ class SqliteQueue:
             f"SELECT id FROM jobs WHERE {lost} AND (tries >= ? OR ending != '')", (now, MOST_TRIES)
         ).fetchall():
             change.execute(
-                """UPDATE jobs SET state = CASE ending WHEN '' THEN 'failed' ELSE ending END, ending = '', code = 'lost',
-                message = 'Its worker was lost twice; try a smaller size.', token = token + 1, changed = ?, news = ?
-                WHERE id = ?""",
+                """UPDATE jobs SET state = CASE ending WHEN '' THEN 'failed' ELSE ending END, ending = '',
+                code = 'lost', message = 'Its worker was lost twice; try a smaller size.', token = token + 1,
+                changed = ?, news = ? WHERE id = ?""",
                 (now, self._number(change), id),
             )
 

@@ -60,6 +60,7 @@ class Service:
     queue: Queue
     storage: Storage
     decoder: Decoder
+    leaving: Callable[[], bool] = lambda: False
 
     def upload(self, data: bytes) -> dict[str, Any]:
         """Keep a picture that can be read; its id is its hash.
@@ -68,9 +69,7 @@ class Service:
             PictureError: it cannot be used.
         """
         if len(data) > MOST_FILE_BYTES:
-            raise HTTPException(
-                413, {"code": "too_large", "detail": f"Expected at most {MOST_FILE_BYTES} bytes a file."}
-            )
+            raise Refusal(413, "too_large", f"Expected at most {MOST_FILE_BYTES >> 20} MiB a file.")
         height, width, shown = self.decoder.look(data)
         id = hashlib.sha256(data).hexdigest()
         self.storage.put_new(f"uploads/{id}", data)
@@ -231,7 +230,7 @@ def _add_events(app: FastAPI, service: Service) -> None:
         """All that changes of your jobs, as server-sent events; Last-Event-ID goes on from there."""
         given = request.headers.get("last-event-id") or request.query_params.get("after") or "0"
         after = int(given) if given.isdigit() and len(given) < 16 else 0
-        stream = _events(request, service.queue, _client(request), after)
+        stream = _events(request, service, _client(request), after)
         return StreamingResponse(stream, media_type="text/event-stream", headers={"Cache-Control": "no-store"})
 
 
@@ -328,11 +327,11 @@ async def _when_done(request: Request, service: Service, job: Job) -> Response:
     return Response(data, media_type="image/png", headers={**_PICTURE_HEADERS, "Location": f"/v1/jobs/{job.id}"})
 
 
-async def _events(request: Request, queue: Queue, client: str, after: int) -> AsyncIterator[str]:
+async def _events(request: Request, service: Service, client: str, after: int) -> AsyncIterator[str]:
     told_at = time.monotonic()
     yield "retry: 1000\n\n"
-    while not await request.is_disconnected():
-        news = await run_in_threadpool(queue.news, client, after)
+    while not service.leaving() and not await request.is_disconnected():
+        news = await run_in_threadpool(service.queue.news, client, after)
         for job in news:
             after = job.news
             yield f"id: {after}\nevent: job\ndata: {json.dumps(told(job))}\n\n"

@@ -71,6 +71,9 @@ def known_kind(head: bytes) -> bool:
 
 def _limit() -> None:
     import resource
+    import signal
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     for what, most in (
         (resource.RLIMIT_AS, _BYTES), (resource.RLIMIT_CPU, _CPU_SECONDS), (resource.RLIMIT_CORE, 0)

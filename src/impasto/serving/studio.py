@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -94,7 +94,7 @@ def serve_studio(
     folder.mkdir(parents=True, exist_ok=True)
     place = storage or str(folder / "files")
     crew, decoder = Crew(folder / "jobs.sqlite", place, workers), Decoder()
-    service = Service(SqliteQueue(crew.database), Storage(place), decoder)
+    service = Service(SqliteQueue(crew.database), Storage(place), decoder, lambda: server.should_exit)
     app = Guard(build(service, crew.complete), (*LOCAL_HOSTS, host), token)
     settings = uvicorn.Config(
         app, host=host, port=port, log_level="warning", access_log=False, server_header=False, timeout_keep_alive=20,
@@ -104,7 +104,8 @@ def serve_studio(
     with _working(crew, decoder):
         if opened:
             threading.Thread(target=_when_started, args=(server, opened), daemon=True).start()
-        server.run()
+        with suppress(KeyboardInterrupt):
+            server.run()
     if not server.started:
         raise SettingsError(f"Port {port} of {host} is taken; give another with --port.")
 
