@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from impasto.batch.ledger import Job, Ledger
+from impasto.batch.ledger import BatchJob, Ledger
 from impasto.batch.plan import plan
 from impasto.errors import InputError, OutputError
 from impasto.media.image import read
@@ -71,7 +71,7 @@ def test_tables_that_cannot_be_followed(tmp_path: Path, table: str, message: str
 
 
 def test_the_ledger_gives_each_job_to_one(tmp_path: Path) -> None:
-    jobs = [Job(f"{n}.png", f"key{n}", "c", "s") for n in range(3)]
+    jobs = [BatchJob(f"{n}.png", f"key{n}", "c", "s") for n in range(3)]
     first, second = Ledger(tmp_path), Ledger(tmp_path)
     first.enter(jobs)
     keys = [job.key for job in jobs]
@@ -90,7 +90,7 @@ def test_the_ledger_gives_each_job_to_one(tmp_path: Path) -> None:
 
 
 def test_the_ledger_takes_back_what_the_dead_were_doing(tmp_path: Path) -> None:
-    job = Job("a.png", "key", "c", "s")
+    job = BatchJob("a.png", "key", "c", "s")
     ledger = Ledger(tmp_path)
     ledger.enter([job])
     code = (
@@ -111,7 +111,7 @@ def test_a_damaged_ledger_is_told(tmp_path: Path) -> None:
 
 
 def test_a_ledger_that_cannot_be_written_to_is_told(tmp_path: Path) -> None:
-    job = Job("a.png", "key", "a.jpg", "style.jpg")
+    job = BatchJob("a.png", "key", "a.jpg", "style.jpg")
     ledger = Ledger(tmp_path)
     ledger.enter([job])
     ledger._table.execute("PRAGMA query_only=ON")
@@ -194,7 +194,7 @@ def test_what_is_refused_before_any_work(
 
 
 def test_a_row_that_another_batch_took_over_is_not_marked_by_the_first(tmp_path: Path) -> None:
-    old, new = Job("a.png", "old", "c", "s"), Job("a.png", "new", "c", "s")
+    old, new = BatchJob("a.png", "old", "c", "s"), BatchJob("a.png", "new", "c", "s")
     first, second = Ledger(tmp_path), Ledger(tmp_path)
     first.enter([old])
     assert first.claim(["old"]) == old
@@ -288,7 +288,7 @@ def test_results_may_lie_above_or_among_the_photos(
 
 
 def test_who_has_lost_a_picture_to_another_batch_does_not_write_it(tmp_path: Path) -> None:
-    old, new = Job("a.png", "old", "c", "s"), Job("a.png", "new", "c", "s")
+    old, new = BatchJob("a.png", "old", "c", "s"), BatchJob("a.png", "new", "c", "s")
     ledger = Ledger(tmp_path)
     ledger.enter([old])
     assert ledger.claim(["old"]) == old

@@ -24,7 +24,7 @@ CREATE TABLE IF NOT EXISTS pictures (
 
 
 @dataclass(frozen=True)
-class Job:
+class BatchJob:
     """One picture to be painted.
 
     `output` lies below the ledger's folder, which may be moved as a whole; `key` says what from: inputs, network and
@@ -63,7 +63,7 @@ class Ledger:
         if "style" in [row[1] for row in self._table.execute("PRAGMA table_info(pictures)")]:
             self._table.execute("ALTER TABLE pictures RENAME COLUMN style TO brief")
 
-    def enter(self, jobs: Iterable[Job]) -> int:
+    def enter(self, jobs: Iterable[BatchJob]) -> int:
         """Let jobs wait, but not those that are being done, nor those that are done; return how many are."""
         done = 0
         with self._transaction():
@@ -85,7 +85,7 @@ class Ledger:
         """Whether this file is a result of an earlier batch here."""
         return self._table.execute("SELECT 1 FROM pictures WHERE output = ?", (output,)).fetchone() is not None
 
-    def claim(self, keys: Iterable[str]) -> Job | None:
+    def claim(self, keys: Iterable[str]) -> BatchJob | None:
         """The next waiting job among `keys`, which is now this process's to do; None if there is none."""
         wanted = set(keys)
         with self._transaction():
@@ -95,7 +95,7 @@ class Ledger:
                 self._table.execute(change, (_owner(), job.output))
         return job
 
-    def mine(self, job: Job) -> bool:
+    def mine(self, job: BatchJob) -> bool:
         """Whether this process is still the one to do the job."""
         row = self._table.execute("SELECT key, owner FROM pictures WHERE output = ?", (job.output,)).fetchone()
         return bool(row == (job.key, _owner()))
@@ -105,23 +105,23 @@ class Ledger:
         running = self._table.execute("SELECT key FROM pictures WHERE state = 'running'")
         return bool({key for (key,) in running} & set(keys))
 
-    def finish(self, job: Job) -> None:
+    def finish(self, job: BatchJob) -> None:
         """The job is done."""
         with self._transaction():
             self._set(job, "done", None)
 
-    def fail(self, job: Job, error: str, *, retry: bool) -> None:
+    def fail(self, job: BatchJob, error: str, *, retry: bool) -> None:
         """The job has failed; with `retry` it waits again, unless it has been tried often enough."""
         with self._transaction():
             row = self._table.execute("SELECT attempts FROM pictures WHERE output = ?", (job.output,)).fetchone()
             self._set(job, "waiting" if retry and row and row[0] < _ATTEMPTS else "failed", error)
 
-    def release(self, job: Job) -> None:
+    def release(self, job: BatchJob) -> None:
         """The job was not done, through no fault of its own."""
         with self._transaction():
             self._set(job, "waiting", None)
 
-    def states(self, jobs: Iterable[Job]) -> dict[str, tuple[str, str | None]]:
+    def states(self, jobs: Iterable[BatchJob]) -> dict[str, tuple[str, str | None]]:
         """{output: (state, error)} of these jobs."""
         rows = self._table.execute("SELECT output, key, state, error FROM pictures")
         known = {(output, key): (state, error) for output, key, state, error in rows}
@@ -144,19 +144,19 @@ class Ledger:
                 f"The ledger {self.path} cannot be written to ({error}); make room and run the same command again."
             ) from error
 
-    def _free(self) -> Iterator[Job]:
+    def _free(self) -> Iterator[BatchJob]:
         """Jobs that wait, then those whose owner has died; one that has killed several is given up."""
         columns = "SELECT output, key, content, brief, attempts, owner FROM pictures WHERE state = ? ORDER BY rowid"
         for *fields, _, _ in self._table.execute(columns, ("waiting",)):
-            yield Job(*fields)
+            yield BatchJob(*fields)
         for *fields, attempts, owner in self._table.execute(columns, ("running",)).fetchall():
-            job = Job(*fields)
+            job = BatchJob(*fields)
             if not _alive(owner) and attempts < _ATTEMPTS:
                 yield job
             elif not _alive(owner):
                 self._set(job, "failed", f"Its process died {attempts} times; look at this photo, or at the memory.")
 
-    def _set(self, job: Job, state: str, error: str | None) -> None:
+    def _set(self, job: BatchJob, state: str, error: str | None) -> None:
         self._table.execute(
             "UPDATE pictures SET state = ?, error = ?, owner = NULL WHERE output = ? AND key = ?",
             (state, error, job.output, job.key),

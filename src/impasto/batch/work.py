@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from multiprocessing.synchronize import Event
 from pathlib import Path
 
-from impasto.batch.ledger import Job, Ledger
+from impasto.batch.ledger import BatchJob, Ledger
 from impasto.batch.plan import Pair
 from impasto.brief import Brief
 from impasto.errors import ImpastoError, InputError, OutputError
@@ -38,7 +38,7 @@ class Batch:
     quality: int | None = None
     force: bool = False
     max_pixels: int = MAX_PIXELS
-    jobs: tuple[Job, ...] = ()
+    jobs: tuple[BatchJob, ...] = ()
     skipped: int = 0
 
     def entered(self, tasks: Sequence[Task]) -> Batch:
@@ -137,13 +137,13 @@ def _paint_all(batch: Batch, stop: Event) -> None:
     ledger.close()
 
 
-def _painted(batch: Batch, job: Job, methods: dict[str, Growing]) -> Picture:
+def _painted(batch: Batch, job: BatchJob, methods: dict[str, Growing]) -> Picture:
     if job.brief not in methods:
         methods[job.brief] = open_brief(Brief.from_json(job.brief), Pictures(max_pixels=batch.max_pixels))
     return painted(methods[job.brief].on(job.content))
 
 
-def _write(batch: Batch, job: Job, picture: Picture) -> None:
+def _write(batch: Batch, job: BatchJob, picture: Picture) -> None:
     from impasto.recipes.output import Output
 
     path = batch.folder / job.output
@@ -151,7 +151,7 @@ def _write(batch: Batch, job: Job, picture: Picture) -> None:
     Output(path, batch.quality).write(picture)
 
 
-def _job(pair: Pair, brief: Brief, hashes: dict[str, str]) -> Job:
+def _job(pair: Pair, brief: Brief, hashes: dict[str, str]) -> BatchJob:
     """A picture to be painted; its key holds the bytes of everything that it is made from."""
     inputs = [_hash(name, hashes) for name in (str(pair.content), *brief.pictures())]
     model = None if brief.engine == "optimize" else _hash(str(_model(brief)), hashes)
@@ -160,7 +160,7 @@ def _job(pair: Pair, brief: Brief, hashes: dict[str, str]) -> Job:
     )
     told = json.dumps([inputs, model, settings], sort_keys=True, default=str)
     key = hashlib.sha256(f"{pair.output} {told}".encode()).hexdigest()
-    return Job(str(pair.output), key, str(pair.content.absolute()), brief.to_json())
+    return BatchJob(str(pair.output), key, str(pair.content.absolute()), brief.to_json())
 
 
 def _model(brief: Brief) -> Path:

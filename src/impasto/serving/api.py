@@ -116,7 +116,9 @@ def build(service: Service, ready: Callable[[], bool] = lambda: True) -> FastAPI
     """The application; `ready` says whether there is anybody to work."""
     app = FastAPI(title="Impasto", docs_url=None, redoc_url=None, openapi_url="/v1/openapi.json")
     _answer_problems(app)
-    _add_uploads_and_jobs(app, service)
+    _add_uploads(app, service)
+    _add_jobs(app, service)
+    _add_ways_of_jobs(app, service)
     _add_pictures(app, service)
     _add_events(app, service)
     _add_lists(app, service, ready)
@@ -136,7 +138,7 @@ def _client(request: Request) -> str:
     return client
 
 
-def _add_uploads_and_jobs(app: FastAPI, service: Service) -> None:
+def _add_uploads(app: FastAPI, service: Service) -> None:
     @app.post("/v1/uploads", status_code=201)
     async def upload(request: Request) -> dict[str, Any]:
         """Keep a picture: the body is the file, or a form with one in it."""
@@ -156,6 +158,8 @@ def _add_uploads_and_jobs(app: FastAPI, service: Service) -> None:
             raise Refusal(404, "not_found", "There is no such upload.")
         return Response(data, media_type="image/jpeg", headers=_PICTURE_HEADERS)
 
+
+def _add_jobs(app: FastAPI, service: Service) -> None:
     @app.post("/v1/jobs", status_code=202)
     async def post(request: Request) -> Response:
         """Enter a job: JSON, or a form with `photo`, `style` (repeat it), `mask` and `brief`.
@@ -186,6 +190,8 @@ def _add_uploads_and_jobs(app: FastAPI, service: Service) -> None:
         """A job as it stands."""
         return told(service.job(id, _client(request)))
 
+
+def _add_ways_of_jobs(app: FastAPI, service: Service) -> None:
     @app.post("/v1/jobs/{id}/stop", status_code=202)
     def stop(id: str, request: Request) -> dict[str, Any]:
         """End it soon, and keep its picture; it can go on."""
@@ -262,13 +268,12 @@ def _add_lists(app: FastAPI, service: Service, ready: Callable[[], bool]) -> Non
 
 @lru_cache(maxsize=1)
 def _learned() -> tuple[dict[str, Any], ...]:
-    from impasto.shelf.card import load_model
-
     found: list[dict[str, Any]] = []
     for name, path in models().items():
-        if read_card(path).kind == "instant":
+        card = read_card(path)
+        if card.kind == "instant":
             continue
-        styles = load_model(path)[0].styles
+        styles = card.styles
         found += [{"id": f"{name}:{style}", "name": style} for style in styles] or [{"id": name, "name": name}]
     return tuple(found)
 

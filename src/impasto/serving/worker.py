@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from impasto.media.image import Picture
     from impasto.recipes.grown import Growing
 
-LEASE, BEAT = 10.0, 0.2
+LEASE, BEAT = 5.0, 0.2
 _IDLE = 0.02
 _PREVIEW_SECONDS = 0.7
 _LONGEST, _LONGEST_QUICK = 1800.0, 120.0

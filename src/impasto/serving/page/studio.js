@@ -244,14 +244,14 @@ async function begin() {
   try {
     const [styles, works] = await Promise.all([api.styles(), api.jobs()]);
     state.styles = styles;
-    state.style = styles[0]?.id ?? null;
+    state.style ??= styles[0]?.id;
     works.forEach(job => state.works.set(job.id, job));
     const own = works.flatMap(job => job.brief.regions[0].styles).filter(isOwn);
     for (const id of new Set(own)) state.styles.push({ id, picture: api.photoOf(id) });
     drawStyles();
     drawWorks();
-    const newest = works[0];
-    if (newest) { openWork(newest.id); }
+    if (state.photo) usePhoto(state.photo);
+    else if (works[0]) openWork(works[0].id);
     api.follow(Math.max(0, ...works.map(job => job.news)), changed, lost => { if (lost) tell(word("offline")); });
   } catch (error) { fail(error); }
 }

@@ -1,0 +1,360 @@
+"""The studio as a whole: a real server, real workers, a real browser."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+import pytest
+from PIL import Image
+
+from fakes import picture
+
+_STYLE = {"regions": [{"styles": ["looks:mosaic"]}], "settings": {"size": 96}}
+_SLOW = {"engine": "optimize", "settings": {"size": 128, "steps": [400]}}
+
+
+class Studio:
+    """A server in a process of its own."""
+
+    def __init__(self, folder: Path, *options: str) -> None:
+        command = [sys.executable, "-m", "impasto", *(options or ("studio", "--no-browser"))]
+        self.process = subprocess.Popen(
+            [*command, "--port", "0", "--folder", str(folder)], stdout=subprocess.PIPE, text=True
+        )
+        assert self.process.stdout
+        line = self.process.stdout.readline()
+        self.address = next(word for word in line.split() if word.startswith("http")).rstrip(";")
+        self.client = httpx.Client(base_url=self.address, timeout=60)
+
+    def wait(self, id: str, *states: str, seconds: float = 60) -> dict[str, Any]:
+        """The job when it is in one of the states."""
+        ends = time.monotonic() + seconds
+        while time.monotonic() < ends:
+            job: dict[str, Any] = self.client.get(f"/v1/jobs/{id}").json()
+            if job["state"] in states:
+                return job
+            time.sleep(0.03)
+        raise AssertionError(job)
+
+    def upload(self, data: bytes) -> str:
+        """The id of a picture."""
+        answer = self.client.post("/v1/uploads", content=data)
+        assert answer.status_code == 201, answer.text
+        id: str = answer.json()["id"]
+        return id
+
+    def close(self) -> int:
+        """As Ctrl-C does."""
+        self.process.send_signal(signal.SIGINT)
+        return self._ended()
+
+    def kill(self) -> None:
+        """As a crash does."""
+        self.process.kill()
+        self._ended()
+
+    def _ended(self) -> int:
+        assert self.process.stdout
+        self.process.stdout.close()
+        self.client.close()
+        return self.process.wait(30)
+
+
+def encoded(seed: int, kind: str = "png", height: int = 90, width: int = 120) -> bytes:
+    """A smooth random picture as a file."""
+    pixels = (picture(height, width, seed)[0].permute(1, 2, 0).numpy() * 255).round().astype("uint8")
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, kind)
+    return file.getvalue()
+
+
+@pytest.fixture(scope="module")
+def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
+    studio = Studio(tmp_path_factory.mktemp("studio"))
+    yield studio
+    assert studio.close() == 0
+
+
+@pytest.fixture(scope="module")
+def photo(studio: Studio) -> str:
+    return studio.upload(encoded(0))
+
+
+@pytest.fixture(scope="module")
+def painting(studio: Studio) -> str:
+    return studio.upload(encoded(3))
+
+
+def test_a_form_is_answered_by_the_picture_and_a_job_by_its_way(studio: Studio, photo: str, painting: str) -> None:
+    files = {"photo": ("../../x.jpg", encoded(1)), "style": ("<img onerror>.png", encoded(2))}
+    brief = {"brief": json.dumps({"engine": "instant", "settings": {"size": 96}})}
+    answer = studio.client.post("/v1/jobs", files=files, data=brief, headers={"Prefer": "wait"})
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "image/png")
+    assert Image.open(io.BytesIO(answer.content)).size == (96, 72)
+    record = Image.open(io.BytesIO(answer.content)).info
+    assert "impasto" in str(record)
+    assert studio.client.get(answer.headers["location"]).json()["state"] == "done"
+
+    job = {
+        "photo": photo,
+        "brief": {"regions": [{"styles": [painting]}], "engine": "instant", "settings": {"size": 96}},
+    }
+    first = studio.client.put("/v1/jobs/my-own-id", json=job)
+    assert first.status_code == 202
+    assert studio.client.put("/v1/jobs/my-own-id", json=job).json()["entered"] == first.json()["entered"]
+    studio.wait("my-own-id", "done")
+    result = studio.client.get("/v1/jobs/my-own-id/result", params={"download": True})
+    assert "attachment" in result.headers["content-disposition"]
+    assert "sandbox" in result.headers["content-security-policy"]
+    again = studio.client.post("/v1/jobs", json=job, headers={"Prefer": "wait"})
+    assert again.content == result.content
+    listed = [one["id"] for one in studio.client.get("/v1/jobs").json()]
+    assert "my-own-id" in listed
+    looked = studio.client.post("/v1/jobs", json=job, headers={"Idempotency-Key": "look-12345678"})
+    assert looked.status_code == 202
+    assert "look-12345678" not in [one["id"] for one in studio.client.get("/v1/jobs").json()]
+
+
+def test_the_same_key_many_times_at_once_is_one_job(studio: Studio, photo: str) -> None:
+    job = {"photo": photo, "brief": _STYLE}
+    headers = {"Idempotency-Key": "same-key"}
+    with ThreadPoolExecutor(20) as pool:
+        answers = list(pool.map(lambda _: studio.client.post("/v1/jobs", json=job, headers=headers), range(50)))
+    assert {answer.status_code for answer in answers} == {202}
+    assert len({answer.json()["entered"] for answer in answers}) == 1
+
+
+def test_a_stopped_job_keeps_its_picture_and_goes_on(studio: Studio, photo: str, painting: str) -> None:
+    brief = {**_SLOW, "regions": [{"styles": [painting]}]}
+    id = studio.client.post("/v1/jobs", json={"photo": photo, "brief": brief}).json()["id"]
+    assert studio.client.get(f"/v1/jobs/{id}/result").json()["code"] == "not_done"
+    ends = time.monotonic() + 60
+    while studio.client.get(f"/v1/jobs/{id}").json()["done"] < 0.05 and time.monotonic() < ends:
+        time.sleep(0.02)
+    studio.client.post(f"/v1/jobs/{id}/stop")
+    began = time.monotonic()
+    stopped = studio.wait(id, "stopped")
+    assert time.monotonic() - began < 5
+    assert 0 < stopped["done"] < 1
+    half = studio.client.get(f"/v1/jobs/{id}/result").content
+    assert Image.open(io.BytesIO(half)).size == (128, 96)
+    studio.client.post(f"/v1/jobs/{id}/resume")
+    done = studio.wait(id, "done")
+    assert done["done"] == 1
+    assert studio.client.get(f"/v1/jobs/{id}/result").content != half
+    more = studio.client.post("/v1/jobs", json={"photo": photo, "brief": {**brief, "keep": None}}).json()
+    assert studio.wait(more["id"], "done")["id"] != id
+    gone = studio.client.post("/v1/jobs", json={"photo": painting, "brief": brief}).json()["id"]
+    studio.client.delete(f"/v1/jobs/{gone}")
+    studio.wait(gone, "cancelled")
+
+
+def test_no_event_is_lost_between_two_streams(studio: Studio, photo: str) -> None:
+    jobs: list[dict[str, Any]] = []
+
+    def read(after: int, until: str) -> int:
+        with studio.client.stream("GET", "/v1/events", headers={"Last-Event-ID": str(after)}) as stream:
+            for line in stream.iter_lines():
+                if line.startswith("data: "):
+                    jobs.append(json.loads(line[6:]))
+                    if jobs[-1]["id"] == until and jobs[-1]["state"] == "done":
+                        return int(jobs[-1]["news"])
+        raise AssertionError("the stream has ended")
+
+    start = max(one["news"] for one in studio.client.get("/v1/jobs").json())
+    brief = {**_STYLE, "settings": {"size": 100}}
+    studio.client.put("/v1/jobs/first-one", json={"photo": photo, "brief": brief})
+    middle = read(start, "first-one")
+    studio.client.put("/v1/jobs/second-one", json={"photo": photo, "brief": {**_STYLE, "settings": {"size": 104}}})
+    studio.wait("second-one", "done")
+    read(middle, "second-one")
+    numbers = [job["news"] for job in jobs]
+    assert numbers == sorted(set(numbers))
+    assert [job["id"] for job in jobs if job["state"] == "done"] == ["first-one", "second-one"]
+
+
+def test_what_the_api_refuses(studio: Studio, photo: str, tmp_path: Path) -> None:
+    post = studio.client.post
+    for data, status, code in (
+        (b"", 422, "bad_picture"),
+        (b"\xff", 422, "bad_picture"),
+        (b'<svg xmlns="http://www.w3.org/2000/svg"/>', 422, "bad_picture"),
+        (b"%!PS-Adobe-3.0 EPSF-3.0", 422, "bad_picture"),
+        (encoded(0)[:500], 422, "bad_picture"),
+        (encoded(0, height=4, width=900), 422, "bad_picture"),
+        (b"\x89PNG\r\n\x1a\n" + bytes(26 << 20), 413, "too_large"),
+    ):
+        answer = post("/v1/uploads", content=data)
+        assert (answer.status_code, answer.json()["code"]) == (status, code), answer.text
+        assert "/tmp" not in answer.text
+        assert answer.headers["content-type"] == "application/problem+json"
+    assert post("/v1/uploads", content=(bytes(1 << 20) for _ in range(66))).status_code == 413
+
+    secret = tmp_path / "secret.impasto"
+    secret.write_text("x")
+    for brief in (
+        {"regions": [{"styles": [str(secret)]}]},
+        {"regions": [{"styles": ["../../etc/passwd"]}]},
+        {"regions": [{"styles": ["a" * 64]}]},
+        {"regions": [{"styles": ["looks:none"]}], "engine": str(secret)},
+        {"regions": [{"styles": ["looks:mosaic"], "mask": "/etc/passwd"}]},
+        {"regions": [{"styles": ["looks:mosaic"]}], "weights": "x.pth"},
+        {"regions": [{"styles": ["looks:mosaic"]}], "settings": {"size": 99999}},
+        {"regions": [{"styles": ["looks:mosaic"]}], "settings": {"size": "big"}},
+        {"regions": [{"styles": [photo]}], "engine": "optimize", "settings": {"steps": [9999]}},
+        {"regions": [{"styles": [photo]}], "version": 9},
+        {"regions": [{"styles": [photo]}], "hidden": 1},
+        {"regions": "x"},
+        {},
+    ):
+        answer = post("/v1/jobs", json={"photo": photo, "brief": brief})
+        assert (answer.status_code, answer.json()["code"]) == (422, "unusable"), (brief, answer.text)
+        assert str(tmp_path) not in answer.text
+    for body in (b"{", b"[]", b'{"photo": 1}', b'{"photo": "x", "brief": {}}', b"\xff\xfe"):
+        assert post("/v1/jobs", content=body).status_code == 422
+    assert post("/v1/jobs", files={"photo": b"x"}, data={"brief": "{}"}).status_code == 422
+    assert (
+        post("/v1/jobs", json={"photo": photo, "brief": _STYLE}, headers={"Idempotency-Key": "../x"}).status_code == 422
+    )
+    for path in ("/v1/jobs/none", "/v1/jobs/none/result", "/v1/uploads/..%2f..%2fx", "/v1/none", "/page/../api.py"):
+        assert studio.client.get(path).status_code == 404
+    assert studio.client.get("/v1/jobs/x/stop").status_code == 405
+
+
+def test_only_this_machine_and_this_page_may_ask(studio: Studio) -> None:
+    for headers, status in (
+        ({"Host": "evil.example"}, 403),
+        ({"Host": f"evil.example:{studio.address.rpartition(':')[2]}"}, 403),
+        ({"Origin": "null"}, 403),
+        ({"Origin": "http://evil.example"}, 403),
+        ({"Origin": studio.address}, 200),
+        ({"Host": "localhost"}, 200),
+    ):
+        for path in ("/v1/jobs", "/livez"):
+            assert studio.client.get(path, headers=headers).status_code == status
+    cross = {"Sec-Fetch-Site": "cross-site"}
+    assert studio.client.post("/v1/uploads", content=b"x", headers=cross).status_code == 403
+    answer = studio.client.get("/")
+    assert "script-src 'self'" in answer.headers["content-security-policy"]
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert studio.client.get("/readyz").json()["ready"]
+    assert studio.client.get("/v1/openapi.json").json()["paths"]["/v1/jobs"]["post"]
+
+
+def test_others_need_a_token(tmp_path: Path) -> None:
+    refused = subprocess.run(
+        [sys.executable, "-m", "impasto", "serve", "--host", "0.0.0.0"], capture_output=True, text=True, timeout=60
+    )
+    assert refused.returncode == 2
+    assert "--token-file" in refused.stderr
+    token = tmp_path / "token"
+    token.write_text("0123456789abcdef\n")
+    open_to_others = Studio(tmp_path / "f", "serve", "--host", "0.0.0.0", "--token-file", str(token), "--workers", "1")
+    address = f"http://127.0.0.1:{open_to_others.address.rpartition(':')[2]}"
+    assert httpx.get(f"{address}/v1/jobs").json()["code"] == "no_token"
+    assert httpx.get(f"{address}/v1/jobs", headers={"Authorization": "Bearer 0123456789abcdeX"}).status_code == 401
+    assert httpx.get(f"{address}/v1/jobs", headers={"Authorization": "Bearer 0123456789abcdef"}).json() == []
+    assert httpx.get(f"{address}/livez").status_code == 200
+    assert open_to_others.close() == 0
+
+
+def test_no_more_jobs_are_taken_than_may_wait(tmp_path: Path) -> None:
+    studio = Studio(tmp_path / "full")
+    photo, painting = studio.upload(encoded(0)), studio.upload(encoded(3))
+    brief = {**_SLOW, "regions": [{"styles": [painting]}]}
+
+    def post(number: int) -> tuple[int, str]:
+        settings = {"size": 128, "steps": [900 + number]}
+        answer = studio.client.post("/v1/jobs", json={"photo": photo, "brief": {**brief, "settings": settings}})
+        return answer.status_code, answer.headers.get("retry-after", "")
+
+    with ThreadPoolExecutor(16) as pool:
+        answers = list(pool.map(post, range(60)))
+    taken = [status for status, _ in answers].count(202)
+    assert 16 <= taken <= 18
+    assert set(answers) == {(202, ""), (429, "5")}
+    assert studio.close() == 0
+
+
+def test_killed_workers_and_servers_lose_no_job(tmp_path: Path) -> None:
+    folder, chance = tmp_path / "killed", random.Random(2)
+    studio = Studio(folder)
+    photo = studio.upload(encoded(0))
+    ids = [f"job-number-{number}" for number in range(8)]
+    for number, id in enumerate(ids):
+        brief = {"regions": [{"styles": ["looks:mosaic"]}], "settings": {"size": 900 + number}}
+        assert studio.client.put(f"/v1/jobs/{id}", json={"photo": photo, "brief": brief}).status_code == 202
+    for _ in range(3):
+        time.sleep(chance.uniform(0.2, 0.8))
+        children = psutil.Process(studio.process.pid).children()
+        alive = [own for own in children if own.status() != psutil.STATUS_ZOMBIE]
+        workers = [own for own in alive if "impasto.serving.worker" in own.cmdline()]
+        if workers:
+            chance.choice(workers).kill()
+    studio.kill()
+    studio = Studio(folder)
+    jobs = [studio.wait(id, "done", "failed", seconds=90) for id in ids]
+    assert sum(job["state"] == "done" for job in jobs) >= 7
+    assert all(job["code"] == "lost" for job in jobs if job["state"] == "failed")
+    results = [*(folder / "files" / "results").iterdir()]
+    assert len(results) == sum(job["state"] == "done" for job in jobs)
+    assert all(Image.open(path).verify() is None for path in results)
+    assert studio.close() == 0
+
+
+def test_one_paints_in_a_browser(studio: Studio, tmp_path: Path) -> None:
+    browser_path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if browser_path is None and not os.environ.get("CI"):
+        pytest.skip("no browser here: install Debian's package chromium")
+    from playwright.sync_api import expect, sync_playwright
+
+    (tmp_path / "photo.png").write_bytes(encoded(5))
+    (tmp_path / "painting.jpg").write_bytes(encoded(6, "jpeg"))
+    problems: list[str] = []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=browser_path, args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": 360, "height": 780}, locale="en")
+        page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        ours = (studio.address, "blob:", "data:")
+        page.on("request", lambda one: None if one.url.startswith(ours) else problems.append(one.url))
+        page.goto(studio.address)
+        page.set_input_files("#photo", tmp_path / "photo.png")
+        page.wait_for_selector("#after[src^=blob]")
+        page.set_input_files("#painting", tmp_path / "painting.jpg")
+        expect(page.locator("#styles button").first).to_have_attribute("aria-pressed", "true")
+        page.select_option("#quality", "draft")
+        page.select_option("#size", "512")
+        page.locator("#paint").focus()
+        page.keyboard.press("Enter")
+        expect(page.locator("#status")).to_have_text("Painted.", timeout=60_000)
+        page.locator("#wipe").focus()
+        for _ in range(3):
+            page.keyboard.press("ArrowRight")
+        assert page.evaluate("document.querySelector('#after').style.getPropertyValue('--wipe')") == "3%"
+        page.reload()
+        expect(page.locator("#status")).to_have_text("Painted.")
+        assert page.locator("#works li").count() >= 1
+        page.select_option("#language", "zh")
+        assert page.text_content("#paint") == "认真画一幅"
+        assert page.evaluate("document.documentElement.scrollWidth") <= 360
+        with page.expect_download() as download:
+            page.click("#download")
+        with Image.open(download.value.path()) as painted:
+            assert painted.size == (512, 384)
+        browser.close()
+    assert problems == []
