@@ -74,6 +74,7 @@ def test_records_hold_names_without_folders(save: Any, tmp_path: Path) -> None:
     out = tmp_path / "out.png"
     assert run("paint", photo, one, two, "--engine", "instant", "--size", 96, "-o", out) == 0
     record = Record.from_xmp(read(out).metadata)
+    assert b"digitalsourcetype/compositeWithTrainedAlgorithmicMedia" in (read(out).metadata or b"")
     assert str(tmp_path) not in record.model_dump_json()
     assert list(record.pictures) == ["style.png", "2_style.png"]
     assert Brief(**record.brief).regions[0].styles == ("style.png", "2_style.png")

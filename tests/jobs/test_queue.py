@@ -95,6 +95,20 @@ def test_no_more_wait_than_may_and_clients_take_turns(queue: SqliteQueue) -> Non
     assert [job.id for job in queue.list("a")] == ["a4", "a3", "a2", "a1", "a0"]
 
 
+def test_what_is_not_wanted_is_forgotten(queue: SqliteQueue) -> None:
+    for id, request in (("look-1", "a"), ("look-2", "b"), ("kept", "b"), ("gone", "c")):
+        queue.enter(id, "me", request, quick=False)
+        job = queue.claim(9)
+        assert job is not None
+        queue.end(job, "done")
+    queue.enter("look-3", "me", "d", quick=False)
+    assert not queue.forget(0, "look-")
+    assert queue.stop("gone", "cancelled").state == "cancelled"  # type: ignore[union-attr]
+    assert queue.stop("kept", "stopped").state == "done"  # type: ignore[union-attr]
+    assert sorted(job.request for job in queue.forget(time.time() + 1, "look-")) == ["a", "c"]
+    assert sorted(job.id for job in queue.list("me")) == ["kept", "look-3"]
+
+
 def test_news_are_told_in_order_and_once(queue: SqliteQueue) -> None:
     queue.enter("a", "me", "{}", quick=False)
     queue.enter("b", "me", "{}", quick=False)

@@ -354,7 +354,10 @@ def test_one_paints_in_a_browser(studio: Studio, tmp_path: Path) -> None:
         assert page.evaluate("document.documentElement.scrollWidth") <= 360
         with page.expect_download() as download:
             page.click("#download")
+        works = page.locator("#works li").count()
         with Image.open(download.value.path()) as painted:
             assert painted.size == (512, 384)
+        page.click("#delete")
+        expect(page.locator("#works li")).to_have_count(works - 1)
         browser.close()
     assert problems == []

@@ -68,7 +68,10 @@ class Queue(Protocol):
         ...
 
     def stop(self, id: str, state: Literal["stopped", "cancelled"]) -> Job | None:
-        """End a job soon: at once where it waits, at the worker's next beat where it runs."""
+        """End a job soon: at once where it waits, at the worker's next beat where it runs.
+
+        What has ended can be cancelled still: it is not wanted any more.
+        """
         ...
 
     def go_on(self, id: str) -> Job | None:
@@ -85,6 +88,13 @@ class Queue(Protocol):
 
     def news(self, client: str, after: int, most: int = 200) -> Sequence[Job]:
         """A client's jobs that have changed since news number `after`, in that order."""
+        ...
+
+    def forget(self, before: float, passing: str) -> Sequence[Job]:
+        """Remove jobs that changed before a time and are not wanted: cancelled, or ended with an id that begins so.
+
+        Of those that nobody else has asked for alike, so that their files may go; the others stay out of the answer.
+        """
         ...
 
     def waiting(self) -> int:

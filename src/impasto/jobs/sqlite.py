@@ -106,13 +106,12 @@ class SqliteQueue:
 
     def stop(self, id: str, state: Literal["stopped", "cancelled"]) -> Job | None:
         with self._change() as change:
+            at_once = ("waiting", "stopped", "done", "failed") if state == "cancelled" else ("waiting",)
+            marks = ", ".join("?" * len(at_once))
             values = (state, time.time(), self._number(change), id)
-            change.execute(
-                "UPDATE jobs SET state = ?, changed = ?, news = ? WHERE id = ? AND state = 'waiting'", values
-            )
-            change.execute(
-                "UPDATE jobs SET ending = ?, changed = ?, news = ? WHERE id = ? AND state = 'running'", values
-            )
+            told = "changed = ?, news = ? WHERE id = ? AND state"
+            change.execute(f"UPDATE jobs SET ending = ?, {told} = 'running'", values)
+            change.execute(f"UPDATE jobs SET state = ?, {told} IN ({marks})", (*values, *at_once))
             return self._one(change, "WHERE id = ?", id)
 
     def go_on(self, id: str) -> Job | None:
@@ -132,6 +131,16 @@ class SqliteQueue:
 
     def news(self, client: str, after: int, most: int = 200) -> Sequence[Job]:
         return self._all("WHERE client = ? AND news > ? ORDER BY news LIMIT ?", client, after, most)
+
+    def forget(self, before: float, passing: str) -> Sequence[Job]:
+        with self._change() as change:
+            rows = change.execute(
+                f"""DELETE FROM jobs WHERE changed < ? AND (state = 'cancelled'
+                OR substr(id, 1, ?) = ? AND state NOT IN ('waiting', 'running')) RETURNING {_FIELDS}""",
+                (before, len(passing), passing),
+            ).fetchall()
+            alike = "SELECT 1 FROM jobs WHERE request = ? LIMIT 1"
+            return [job for job in map(_job, rows) if change.execute(alike, (job.request,)).fetchone() is None]
 
     def waiting(self) -> int:
         found: int = self._connection.execute("SELECT count(*) FROM jobs WHERE state = 'waiting'").fetchone()[0]

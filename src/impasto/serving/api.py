@@ -32,6 +32,7 @@ from impasto.shelf.card import read_card
 from impasto.shelf.models import find, models
 
 MOST_FILE_BYTES = 25 << 20
+KEPT_SECONDS = 600.0
 _LOOK_SECONDS, _ALIVE_SECONDS = 0.1, 15.0
 _LONGEST_WAIT = 60.0
 _RETRY_AFTER = "5"
@@ -88,6 +89,13 @@ class Service:
             raise InputError(f"There is no upload {missing[0]}; POST it to /v1/uploads first.")
         return self.queue.enter(id, client, asked.to_json(), quick=asked.quick)
 
+    def sweep(self, now: float) -> None:
+        """Remove looks in passing and what was deleted, with their files."""
+        for job in self.queue.forget(now - KEPT_SECONDS, PASSING):
+            key = JobRequest.of(json.loads(job.request)).key
+            for name in (f"results/{key}.png", f"partial/{job.id}.png", f"states/{job.id}", f"previews/{job.id}.jpg"):
+                self.storage.delete(name)
+
     def job(self, id: str, client: str) -> Job:
         """A client's own job."""
         job = self.queue.get(id)
@@ -110,6 +118,11 @@ def told(job: Job) -> dict[str, Any]:
     note, _, preview = job.note.partition("  preview ")
     own = {name: value for name, value in asdict(job).items() if name not in ("client", "token", "note", "request")}
     return {**own, "note": note, "preview": int(preview or 0), **json.loads(job.request)}
+
+
+def is_wanted(job: Job) -> bool:
+    """Whether it is to be listed."""
+    return job.state != "cancelled" and not job.id.startswith(PASSING)
 
 
 def build(service: Service, ready: Callable[[], bool] = lambda: True) -> FastAPI:
@@ -183,7 +196,7 @@ def _add_jobs(app: FastAPI, service: Service) -> None:
     @app.get("/v1/jobs")
     def jobs(request: Request) -> list[dict[str, Any]]:
         """Your jobs, the newest first."""
-        return [told(job) for job in service.queue.list(_client(request)) if not job.id.startswith(PASSING)]
+        return [told(job) for job in service.queue.list(_client(request)) if is_wanted(job)]
 
     @app.get("/v1/jobs/{id}")
     def get(id: str, request: Request) -> dict[str, Any]:
@@ -206,7 +219,7 @@ def _add_ways_of_jobs(app: FastAPI, service: Service) -> None:
 
     @app.delete("/v1/jobs/{id}", status_code=202)
     def delete(id: str, request: Request) -> dict[str, Any]:
-        """End it soon; it is not wanted any more."""
+        """End it, if it has not ended, and let it be removed with its pictures."""
         service.job(id, _client(request))
         return told(service.queue.stop(id, "cancelled") or service.job(id, _client(request)))
 

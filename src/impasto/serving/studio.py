@@ -11,12 +11,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from impasto.errors import SettingsError
 from impasto.jobs.sqlite import SqliteQueue
 from impasto.serving.guard import LOCAL_HOSTS
 
-_AGAIN_SECONDS, _LEAVE_SECONDS = 0.5, 15.0
+if TYPE_CHECKING:
+    from impasto.serving.api import Service
+
+_AGAIN_SECONDS, _LEAVE_SECONDS, _SWEEP_SECONDS = 0.5, 15.0, 60.0
 
 
 @dataclass
@@ -101,6 +105,7 @@ def serve_studio(
         timeout_graceful_shutdown=2, lifespan="off",
     )  # fmt: skip
     server = uvicorn.Server(settings)
+    threading.Thread(target=_sweep, args=(service,), daemon=True, name="sweep").start()
     with _working(crew, decoder):
         if opened:
             threading.Thread(target=_when_started, args=(server, opened), daemon=True).start()
@@ -108,6 +113,12 @@ def serve_studio(
             server.run()
     if not server.started:
         raise SettingsError(f"Port {port} of {host} is taken; give another with --port.")
+
+
+def _sweep(service: Service) -> None:
+    while True:
+        service.sweep(time.time())
+        time.sleep(_SWEEP_SECONDS)
 
 
 @contextmanager

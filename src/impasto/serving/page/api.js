@@ -22,6 +22,7 @@ export const styles = () => json("/v1/styles");
 export const jobs = () => json("/v1/jobs");
 export const enter = job => json("/v1/jobs", sent(job));
 export const stop = id => json(`/v1/jobs/${id}/stop`, { method: "POST" });
+export const remove = id => json(`/v1/jobs/${id}`, { method: "DELETE" });
 export const goOn = id => json(`/v1/jobs/${id}/resume`, { method: "POST" });
 export const photoOf = id => `/v1/uploads/${id}`;
 export const resultOf = id => `/v1/jobs/${id}/result`;

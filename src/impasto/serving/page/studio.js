@@ -15,8 +15,9 @@ function brief(style, size, quick) {
   const settings = { strength: $("strength").value / 100, color: $("color").value, size: size === "max" ? size : Number(size) };
   if (own) settings.style_scale = Number($("scale").value);
   const engine = own ? { engine: slow ? "optimize" : "instant" } : {};
+  const keep = $("keep").value ? { keep: $("keep").value } : {};
   return {
-    photo: state.photo.id, brief: { regions: [{ styles: [style] }], settings, ...engine },
+    photo: state.photo.id, brief: { regions: [{ styles: [style] }], settings, ...keep, ...engine },
     ...(slow ? { preset: $("quality").value } : {}),
   };
 }
@@ -43,7 +44,7 @@ async function take(file) {
 function usePhoto(photo) {
   state.photo = photo;
   state.chosen = null;
-  $("download").hidden = $("progress").hidden = true;
+  $("download").hidden = $("delete").hidden = $("progress").hidden = true;
   show(api.photoOf(photo.id));
   tell("");
   state.style ??= state.styles[0]?.id;
@@ -66,7 +67,7 @@ async function lookNow() {
     const picture = await api.look(brief(state.style, LOOK_SIZE, true), signal);
     if (signal.aborted || !picture) return;
     state.chosen = null;
-    $("download").hidden = true;
+    $("download").hidden = $("delete").hidden = true;
     show(api.photoOf(state.photo.id), picture);
     tell(word("shown"));
   } catch (error) { fail(error); }
@@ -143,25 +144,26 @@ async function paint() {
 }
 
 function changed(job) {
-  if (job.id.startsWith("look-") || job.state === "cancelled") return;
-  state.works.set(job.id, job);
+  if (job.id.startsWith("look-")) return;
+  if (job.state === "cancelled") state.works.delete(job.id); else state.works.set(job.id, job);
   if (job.id === state.chosen) showJob(job);
   drawWorks();
 }
 
 function showJob(job) {
   const ended = !["waiting", "running"].includes(job.state), has = ["done", "stopped"].includes(job.state);
-  $("progress").hidden = job.state === "done" || job.state === "failed";
+  $("progress").hidden = !["waiting", "running", "stopped"].includes(job.state);
   $("bar").value = job.done;
   $("stop").textContent = word(ended ? "go_on" : "stop");
   const photo = api.photoOf(job.photo);
   if (has) show(photo, `${api.resultOf(job.id)}?news=${job.news}`);
   else if (job.preview) show(photo, api.previewOf(job));
   $("download").hidden = !has;
+  $("delete").hidden = job.state === "cancelled";
   $("download").href = `${api.resultOf(job.id)}?download=true`;
   tell({
     waiting: word("waiting"), running: `${word("painting_now")} ${Math.round(100 * job.done)} % ${timeLeft(job)}`,
-    done: word("done"), stopped: word("stopped"), failed: `${word("failed")} ${job.message}`,
+    cancelled: word("deleted"), done: word("done"), stopped: word("stopped"), failed: `${word("failed")} ${job.message}`,
   }[job.state] ?? "");
 }
 
@@ -205,6 +207,12 @@ function openWork(id) {
   drawWorks();
 }
 
+async function remove() {
+  try {
+    changed(await api.remove(state.chosen));
+  } catch (error) { fail(error); }
+}
+
 async function stopOrGoOn() {
   const job = state.works.get(state.chosen);
   if (!job) return;
@@ -224,6 +232,8 @@ function listen() {
   $("strength").addEventListener("input", event => { $("strength-told").value = `${event.target.value} %`; lookSoon(); });
   $("scale").addEventListener("input", event => { $("scale-told").value = event.target.value; lookSoon(); });
   $("color").addEventListener("change", lookSoon);
+  $("keep").addEventListener("change", lookSoon);
+  $("delete").addEventListener("click", remove);
   $("paint").addEventListener("click", paint);
   $("stop").addEventListener("click", stopOrGoOn);
   $("language").addEventListener("change", event => { speak(event.target.value); drawStyles(); drawWorks(); });
