@@ -236,10 +236,13 @@ def _add_pictures(app: FastAPI, service: Service) -> None:
 
     @app.get("/v1/jobs/{id}/preview")
     def preview(id: str, request: Request) -> Response:
-        """A running job's picture as it is now."""
-        data = service.storage.get(f"previews/{service.job(id, _client(request)).id}.jpg")
+        """A job's picture as it is now."""
+        job = service.job(id, _client(request))
+        data = service.storage.get(f"previews/{job.id}.jpg")
         if data is None:
-            raise Refusal(404, "not_found", "There is no preview.")
+            return Response(
+                service.picture(service.job(id, job.client)), media_type="image/png", headers=_PICTURE_HEADERS
+            )
         return Response(data, media_type="image/jpeg", headers=_PICTURE_HEADERS)
 
 

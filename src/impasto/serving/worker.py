@@ -72,6 +72,9 @@ class Worker:
         if heart.lost:
             return
         self.queue.end(job, "done" if finished else "waiting" if self.leaving.is_set() else "stopped")
+        if finished:
+            for name in (f"partial/{job.id}.png", f"states/{job.id}", f"previews/{job.id}.jpg"):
+                self.storage.delete(name)
 
     def _paint(self, job: Job, heart: _Heart) -> bool:
         """Whether it was painted to its end; a result that is there already is not painted again."""
@@ -100,8 +103,6 @@ class Worker:
         picture = step.picture() if step else painting.unpainted()
         if step is None or step.done >= 1:
             self.storage.put_new(result, self._encoded(picture, "png"))
-            for name in (partial, state, f"previews/{job.id}.jpg"):
-                self.storage.delete(name)
             return True
         self.storage.put(partial, self._encoded(picture, "png"))
         if (now := step.state()) is not None:
