@@ -269,6 +269,11 @@ def test_others_need_a_token(tmp_path: Path) -> None:
     assert httpx.get(f"{address}/v1/jobs", headers={"Authorization": "Bearer 0123456789abcdeX"}).status_code == 401
     assert httpx.get(f"{address}/v1/jobs", headers={"Authorization": "Bearer 0123456789abcdef"}).json() == []
     assert httpx.get(f"{address}/livez").status_code == 200
+    assert httpx.get(f"{address}/").status_code == 401
+    assert httpx.get(f"{address}/", params={"token": "0123456789abcdeX"}).status_code == 401
+    with httpx.Client(base_url=address, follow_redirects=True) as browser:
+        assert "<!doctype html>" in browser.get("/", params={"token": "0123456789abcdef"}).text
+        assert browser.get("/v1/jobs").json() == []
     assert open_to_others.close() == 0
 
 
@@ -305,7 +310,10 @@ def test_killed_workers_and_servers_lose_no_job(tmp_path: Path) -> None:
         workers = [own for own in alive if "impasto.serving.worker" in own.cmdline()]
         if workers:
             chance.choice(workers).kill()
+    orphans = psutil.Process(studio.process.pid).children()
     studio.kill()
+    _, alive = psutil.wait_procs(orphans, timeout=20)
+    assert not [own.cmdline() for own in alive]
     studio = Studio(folder)
     jobs = [studio.wait(id, "done", "failed", seconds=90) for id in ids]
     assert sum(job["state"] == "done" for job in jobs) >= 7

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from impasto.errors import SettingsError
 
-_SHORTEST_TOKEN = 16
+_TOKEN = re.compile(r"[A-Za-z0-9_-]{16,256}")
 
 
 def studio(*, port: int = 8787, folder: Path | None = None, workers: int = 2, no_browser: bool = False) -> None:
@@ -48,7 +49,7 @@ def serve(
 
     Examples:
 
-    - `impasto serve --host 0.0.0.0 --token-file token.txt --workers 2`
+    - `impasto serve --host 0.0.0.0 --token-file token.txt --workers 2`, and in the browser http://HOST:8787/?token=TOKEN
     - `impasto serve --storage s3://bucket/studio`
 
     Args:
@@ -65,8 +66,8 @@ def serve(
             token = token_file.read_text(encoding="utf-8").strip()
         except (OSError, UnicodeDecodeError) as error:
             raise SettingsError(f"{token_file} cannot be read ({error}); give a file with the token.") from error
-        if len(token) < _SHORTEST_TOKEN or not token.isascii() or not token.isprintable():
-            raise SettingsError(f"Expected {token_file} to hold a token of {_SHORTEST_TOKEN} letters or more.")
+        if not _TOKEN.fullmatch(token):
+            raise SettingsError(f"Expected {token_file} to hold a token of 16 letters and digits or more.")
     _serve(folder, host, port, workers, token, storage, lambda address: print(f"Serving at {address}", flush=True))
 
 

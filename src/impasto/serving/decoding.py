@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import tempfile
+import time
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from pathlib import Path
-from threading import Lock
+from threading import Lock, Thread
 
 from impasto.errors import ImpastoError, PictureError
 from impasto.serving.request import MOST_PIXELS
@@ -57,7 +59,7 @@ class Decoder:
 
     def _new(self) -> ProcessPoolExecutor:
         context = multiprocessing.get_context("spawn")
-        return ProcessPoolExecutor(1, context, _limit, max_tasks_per_child=_EACH)
+        return ProcessPoolExecutor(1, context, _limit, (os.getpid(),), max_tasks_per_child=_EACH)
 
 
 def known_kind(head: bytes) -> bool:
@@ -69,17 +71,25 @@ def known_kind(head: bytes) -> bool:
     return head[4:8] == b"ftyp" and head[8:12] in _BRANDS
 
 
-def _limit() -> None:
+def _limit(parent: int) -> None:
+    """In the child: no more than it needs, and not longer than its parent."""
     import resource
     import signal
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    Thread(target=_leave_with, args=(parent,), daemon=True).start()
 
     for what, most in (
         (resource.RLIMIT_AS, _BYTES), (resource.RLIMIT_CPU, _CPU_SECONDS), (resource.RLIMIT_CORE, 0)
     ):  # fmt: skip
         with suppress(ValueError, OSError):
             resource.setrlimit(what, (most, resource.getrlimit(what)[1]))
+
+
+def _leave_with(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(1)
+    os._exit(0)
 
 
 def _look(data: bytes) -> tuple[int, int, bytes] | str:

@@ -8,7 +8,7 @@ import json
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from starlette.exceptions import HTTPException
 
@@ -46,6 +46,9 @@ class Guard:
             await self.app(scope, receive, send)
             return
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        if self.token is not None and (given := _given_token(scope)) and _same(given, self.token):
+            await _remember(send, given)
+            return
         refused = self._refusal(scope, headers)
         if refused:
             await _problem(send, *refused)
@@ -87,11 +90,31 @@ class Guard:
 
     def _knows(self, headers: dict[str, str]) -> bool:
         given = headers.get("authorization", "").removeprefix("Bearer ").strip() or _cookie(headers, "impasto_token")
-        return hmac.compare_digest(given.encode(), (self.token or "").encode())
+        return _same(given, self.token or "")
 
     def _client(self, headers: dict[str, str]) -> str:
         """Who asks: whoever holds a token is one client."""
         return hashlib.sha256(self.token.encode()).hexdigest()[:16] if self.token else "local"
+
+
+def _same(given: str, token: str) -> bool:
+    return hmac.compare_digest(given.encode(), token.encode())
+
+
+def _given_token(scope: Scope) -> str:
+    """The token in the address of the page, as a person opens it in a browser for the first time."""
+    if scope["path"] != "/" or scope["method"] != "GET":
+        return ""
+    given: list[str] = parse_qs(scope["query_string"].decode("latin-1")).get("token") or [""]
+    return given[0]
+
+
+async def _remember(send: Send, token: str) -> None:
+    """Keep the token in a cookie, and take it out of the address."""
+    cookie = f"impasto_token={token}; HttpOnly; SameSite=Strict; Path=/; Max-Age=31536000"
+    headers = [(b"location", b"/"), (b"set-cookie", cookie.encode()), (b"content-length", b"0"), *_HEADERS]
+    await send({"type": "http.response.start", "status": 303, "headers": headers})
+    await send({"type": "http.response.body", "body": b""})
 
 
 def _cookie(headers: dict[str, str], name: str) -> str:

@@ -65,7 +65,7 @@ class Crew:
         threads = max(1, (os.cpu_count() or 1) // self.workers)
         command = [sys.executable, "-m", "impasto.serving.worker", str(self.database), self.storage, *quick]
         environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
-        return subprocess.Popen([*command, "--threads", str(threads)], env=environment)
+        return subprocess.Popen([*command, "--threads", str(threads), "--parent", str(os.getpid())], env=environment)
 
 
 def serve_studio(

@@ -1,6 +1,6 @@
 """A process that paints: it takes jobs from the queue, tells how they go, and puts results into the storage.
 
-python -m impasto.serving.worker FOLDER STORAGE [--quick]
+python -m impasto.serving.worker DATABASE STORAGE --parent PID [--quick]
 """
 
 from __future__ import annotations
@@ -43,13 +43,13 @@ class Worker:
     storage: Storage
     quick: bool
     folder: Path
+    parent: int
     leaving: threading.Event = field(default_factory=threading.Event)
     _opened: OrderedDict[str, Growing] = field(default_factory=OrderedDict)
 
     def run(self) -> None:
         """Until told to leave, or until whoever began it is gone."""
-        parent = os.getppid()
-        while not self.leaving.is_set() and os.getppid() == parent:
+        while not self.leaving.is_set() and os.getppid() == self.parent:
             job = self.queue.claim(LEASE, quick=self.quick)
             if job is None:
                 time.sleep(_IDLE)
@@ -199,6 +199,7 @@ def main() -> None:
     parser.add_argument("database", type=Path)
     parser.add_argument("storage")
     parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--parent", type=int, required=True, help="the process without which it ends")
     parser.add_argument("--threads", type=int, default=0)
     given = parser.parse_args()
     if given.threads:
@@ -206,7 +207,7 @@ def main() -> None:
 
         torch.set_num_threads(given.threads)
     with tempfile.TemporaryDirectory(prefix="impasto") as folder:
-        worker = Worker(SqliteQueue(given.database), Storage(given.storage), given.quick, Path(folder))
+        worker = Worker(SqliteQueue(given.database), Storage(given.storage), given.quick, Path(folder), given.parent)
         signal.signal(signal.SIGTERM, lambda *_: worker.leaving.set())
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         _warm()
