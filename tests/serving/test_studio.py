@@ -337,6 +337,7 @@ def test_one_paints_in_a_browser(studio: Studio, tmp_path: Path) -> None:
         browser = playwright.chromium.launch(executable_path=browser_path, args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": 360, "height": 780}, locale="en")
         page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
+        page.on("response", lambda one: problems.append(f"{one.status} {one.url}") if one.status >= 400 else None)
         page.on("pageerror", lambda error: problems.append(str(error)))
         ours = (studio.address, "blob:", "data:")
         page.on("request", lambda one: None if one.url.startswith(ours) else problems.append(one.url))
@@ -368,4 +369,4 @@ def test_one_paints_in_a_browser(studio: Studio, tmp_path: Path) -> None:
         page.click("#delete")
         expect(page.locator("#works li")).to_have_count(works - 1)
         browser.close()
-    assert problems == []
+    assert not problems, problems

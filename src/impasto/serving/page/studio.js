@@ -157,7 +157,7 @@ function showJob(job) {
   $("stop").textContent = word(ended ? "go_on" : "stop");
   const photo = api.photoOf(job.photo);
   if (has) show(photo, `${api.resultOf(job.id)}?news=${job.news}`);
-  else if (job.preview) show(photo, api.previewOf(job));
+  else if (job.preview && !ended) show(photo, api.previewOf(job));
   $("download").hidden = !has;
   $("delete").hidden = job.state === "cancelled";
   $("download").href = `${api.resultOf(job.id)}?download=true`;
