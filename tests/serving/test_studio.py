@@ -8,11 +8,13 @@ import os
 import random
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -253,6 +255,28 @@ def test_only_this_machine_and_this_page_may_ask(studio: Studio) -> None:
     assert answer.headers["x-content-type-options"] == "nosniff"
     assert studio.client.get("/readyz").json()["ready"]
     assert studio.client.get("/v1/openapi.json").json()["paths"]["/v1/jobs"]["post"]
+
+
+def test_slow_clients_are_cut_and_others_are_served(studio: Studio) -> None:
+    host, port = studio.address.removeprefix("http://").split(":")
+    begun = b"POST /v1/uploads HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+    sockets = [socket.create_connection((host, int(port))) for _ in range(60)]
+    for number, one in enumerate(sockets):
+        one.sendall((b"", begun, begun + b"Content-Length: 100000\r\n\r\nabc")[number % 3])
+    began = time.monotonic()
+    assert studio.client.get("/livez").status_code == 200
+    assert time.monotonic() - began < 1
+    with studio.client.stream("GET", "/v1/events") as stream:
+        lines = stream.iter_lines()
+        assert next(lines) == "retry: 1000"
+        for one in sockets:
+            one.settimeout(max(0.1, began + 13 - time.monotonic()))
+            with suppress(ConnectionResetError):
+                assert one.recv(1) == b""
+            one.close()
+        assert time.monotonic() - began > 9
+        studio.client.post("/v1/uploads", content=encoded(9))
+        assert studio.client.get("/livez").status_code == 200
 
 
 def test_others_need_a_token(tmp_path: Path) -> None:

@@ -90,6 +90,7 @@ def serve_studio(
 
         from impasto.serving.api import Service, build
         from impasto.serving.decoding import Decoder
+        from impasto.serving.patience import PatientProtocol
     except ImportError as error:
         raise SettingsError("The studio needs an extra; install it with: pip install 'impasto[studio]'.") from error
     from impasto.serving.guard import Guard
@@ -102,7 +103,7 @@ def serve_studio(
     app = Guard(build(service, crew.complete), (*LOCAL_HOSTS, host), token)
     settings = uvicorn.Config(
         app, host=host, port=port, log_level="warning", access_log=False, server_header=False, timeout_keep_alive=20,
-        timeout_graceful_shutdown=2, lifespan="off",
+        timeout_graceful_shutdown=2, lifespan="off", http=PatientProtocol,
     )  # fmt: skip
     server = uvicorn.Server(settings)
     threading.Thread(target=_sweep, args=(service,), daemon=True, name="sweep").start()
