@@ -13,7 +13,7 @@ PACKAGE = Path(impasto.__file__).parent
 FLOORS = [
     {"errors", "device", "masks", "processes", "weights", "provenance"},
     {"media", "encoders", "losses", "models", "controls"},
-    {"engine", "shelf", "jobs"},
+    {"engine", "shelf", "jobs", "client"},
     {"settings", "export"},
     {"brief"},
     {"recipes", "training", "library", "metrics"},

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from impasto.brief import Brief as Brief
     from impasto.brief import Region as Region
+    from impasto.client import Client as Client
     from impasto.errors import ImpastoError as ImpastoError
     from impasto.media.image import Picture as Picture
     from impasto.media.image import read as read
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "Brief": "impasto.brief",
+    "Client": "impasto.client",
     "ImpastoError": "impasto.errors",
     "Look": "impasto.settings",
     "PRESETS": "impasto.settings",

@@ -23,6 +23,8 @@ import psutil
 import pytest
 from PIL import Image
 
+import impasto
+
 from fakes import picture
 
 _STYLE = {"regions": [{"styles": ["looks:mosaic"]}], "settings": {"size": 96}}
@@ -255,6 +257,28 @@ def test_only_this_machine_and_this_page_may_ask(studio: Studio) -> None:
     assert answer.headers["x-content-type-options"] == "nosniff"
     assert studio.client.get("/readyz").json()["ready"]
     assert studio.client.get("/v1/openapi.json").json()["paths"]["/v1/jobs"]["post"]
+
+
+def test_a_program_asks_by_the_client(studio: Studio, tmp_path: Path) -> None:
+    (tmp_path / "photo.png").write_bytes(encoded(7))
+    with impasto.Client(studio.address) as client:
+        painted = client.paint(tmp_path / "photo.png", encoded(8), engine="instant", settings={"size": 96})
+        assert Image.open(io.BytesIO(painted)).size == (96, 72)
+        id = client.enter(encoded(7), encoded(8), preset="best", settings={"size": 256})
+        states = []
+        for job in client.follow(id):
+            states.append(job["state"])
+            if job["done"] > 0:
+                client.stop(id)
+        assert states[-1] == "stopped"
+        client.resume(id)
+        client.delete(id)
+        with pytest.raises(impasto.ImpastoError, match="no such job"):
+            client.job("none")
+        with pytest.raises(impasto.ImpastoError, match="size"):
+            client.paint(encoded(7), "looks:mosaic", settings={"size": "x"})
+    with impasto.Client("http://127.0.0.1:9") as nowhere, pytest.raises(impasto.ImpastoError, match="is it running"):
+        nowhere.jobs()
 
 
 def test_slow_clients_are_cut_and_others_are_served(studio: Studio) -> None:
