@@ -139,7 +139,7 @@ def _work(path: Path, results: Path) -> None:
         if job is None:
             time.sleep(0.01)
             continue
-        time.sleep(0.02)
+        time.sleep(0.04)
         if queue.beat(job, 0.4, 0.5):
             with (results / f"{job.id}.{job.token}").open("w") as file:
                 file.write(job.id)

