@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from impasto.brief import SELECTORS, Brief
@@ -18,6 +19,7 @@ from impasto.media.image import Picture
 from impasto.recipes.pictures import Pictures
 from impasto.recipes.regions import MaskReader
 
+_AROUND, _SURELY = 4, 10  # pixels that a change reaches, by Lanczos; a change of 0.1 is one
 _FILMS = (*CONTAINERS, ".gif")
 
 
@@ -80,7 +82,8 @@ class MovingMasks:
         """Where masks have moved along with the picture (1, 1, H, W) in [0, 1]; elsewhere the past does not count."""
         same: Tensor | float = 1.0
         for name in self._films:
-            same = same * (1 - (masks[name] - flow.carried(past[name])).abs()).clamp(0, 1)
+            changed = F.max_pool2d((masks[name] - flow.carried(past[name])).abs(), 2 * _AROUND + 1, 1, _AROUND)
+            same = same * (1 - _SURELY * changed).clamp(0, 1)
         return same
 
     def _is_film(self, name: str) -> bool:
