@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol, get_args
+from typing import Literal, Protocol
 
 from impasto.errors import ImpastoError
 
 State = Literal["waiting", "running", "stopped", "done", "failed", "cancelled"]
-STATES: tuple[State, ...] = get_args(State)
 ENDED = ("stopped", "done", "failed", "cancelled")
 
 

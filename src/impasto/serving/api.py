@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import json
 import logging
 import secrets
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import asdict, dataclass
 from functools import lru_cache
-from importlib.resources import files
+from importlib import resources
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
@@ -24,15 +22,13 @@ from starlette.exceptions import HTTPException
 
 from impasto.brief import Brief
 from impasto.errors import InputError, OutputError, PictureError
-from impasto.jobs.queue import ENDED, Job, Queue, QueueFullError
-from impasto.serving.decoding import Decoder
-from impasto.serving.request import JobRequest, is_upload
-from impasto.serving.storage import Storage
+from impasto.jobs.queue import ENDED, Job, QueueFullError
+from impasto.serving import files
+from impasto.serving.request import is_upload
+from impasto.serving.service import Refusal, Service, is_wanted, told
 from impasto.shelf.card import read_card
 from impasto.shelf.models import find, models
 
-MOST_FILE_BYTES = 25 << 20
-KEPT_SECONDS = 600.0
 _LOOK_SECONDS, _ALIVE_SECONDS = 0.1, 15.0
 _LONGEST_WAIT = 60.0
 _RETRY_AFTER = "5"
@@ -41,88 +37,7 @@ _CSP = (
     "font-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 _PICTURE_HEADERS = {"Content-Security-Policy": "default-src 'none'; sandbox", "Cache-Control": "private, no-store"}
-PASSING = "look-"
-"""How ids of jobs begin that are not listed: looks in passing, while a slider moves."""
 _log = logging.getLogger("impasto.serving")
-
-
-class Refusal(Exception):
-    """What a client is told instead of an answer: HTTP's status, a stable code, and a sentence."""
-
-    def __init__(self, status: int, code: str, detail: str) -> None:
-        super().__init__(detail)
-        self.status, self.code = status, code
-
-
-@dataclass(frozen=True)
-class Service:
-    """What the API stands on."""
-
-    queue: Queue
-    storage: Storage
-    decoder: Decoder
-    leaving: Callable[[], bool] = lambda: False
-
-    def upload(self, data: bytes) -> dict[str, Any]:
-        """Keep a picture that can be read; its id is its hash.
-
-        Raises:
-            PictureError: it cannot be used.
-        """
-        if len(data) > MOST_FILE_BYTES:
-            raise Refusal(413, "too_large", f"Expected at most {MOST_FILE_BYTES >> 20} MiB a file.")
-        height, width, shown = self.decoder.look(data)
-        id = hashlib.sha256(data).hexdigest()
-        self.storage.put_new(f"uploads/{id}", data)
-        self.storage.put(f"shown/{id}.jpg", shown)
-        return {"id": id, "height": height, "width": width}
-
-    def enter(self, id: str, client: str, given: Mapping[str, Any]) -> Job:
-        """A new job, or the one that has this id.
-
-        Raises:
-            InputError: it cannot be done.
-        """
-        asked = JobRequest.of(given)
-        missing = [upload for upload in asked.uploads if not self.storage.has(f"uploads/{upload}")]
-        if missing:
-            raise InputError(f"There is no upload {missing[0]}; POST it to /v1/uploads first.")
-        return self.queue.enter(id, client, asked.to_json(), quick=asked.quick)
-
-    def sweep(self, now: float) -> None:
-        """Remove looks in passing and what was deleted, with their files."""
-        for job in self.queue.forget(now - KEPT_SECONDS, PASSING):
-            key = JobRequest.of(json.loads(job.request)).key
-            for name in (f"results/{key}.png", f"partial/{job.id}.png", f"states/{job.id}", f"previews/{job.id}.jpg"):
-                self.storage.delete(name)
-
-    def job(self, id: str, client: str) -> Job:
-        """A client's own job."""
-        job = self.queue.get(id)
-        if job is None or job.client != client:
-            raise Refusal(404, "not_found", "There is no such job.")
-        return job
-
-    def picture(self, job: Job) -> bytes:
-        """What has been painted."""
-        done = job.state == "done"
-        name = f"results/{JobRequest.of(json.loads(job.request)).key}.png" if done else f"partial/{job.id}.png"
-        data = self.storage.get(name)
-        if data is None:
-            raise Refusal(409, "not_done", "There is no picture yet.")
-        return data
-
-
-def told(job: Job) -> dict[str, Any]:
-    """A job as a client sees it."""
-    note, _, preview = job.note.partition("  preview ")
-    own = {name: value for name, value in asdict(job).items() if name not in ("client", "token", "note", "request")}
-    return {**own, "note": note, "preview": int(preview or 0), **json.loads(job.request)}
-
-
-def is_wanted(job: Job) -> bool:
-    """Whether it is to be listed."""
-    return job.state != "cancelled" and not job.id.startswith(PASSING)
 
 
 def build(service: Service, ready: Callable[[], bool] = lambda: True) -> FastAPI:
@@ -135,7 +50,7 @@ def build(service: Service, ready: Callable[[], bool] = lambda: True) -> FastAPI
     _add_pictures(app, service)
     _add_events(app, service)
     _add_lists(app, service, ready)
-    page = files("impasto.serving") / "page"
+    page = resources.files("impasto.serving") / "page"
 
     @app.get("/", include_in_schema=False)
     def index() -> Response:
@@ -166,7 +81,7 @@ def _add_uploads(app: FastAPI, service: Service) -> None:
     @app.get("/v1/uploads/{id}")
     def uploaded(id: str) -> Response:
         """What was uploaded, as a JPEG for the page."""
-        data = service.storage.get(f"shown/{id}.jpg") if is_upload(id) else None
+        data = service.storage.get(files.shown(id)) if is_upload(id) else None
         if data is None:
             raise Refusal(404, "not_found", "There is no such upload.")
         return Response(data, media_type="image/jpeg", headers=_PICTURE_HEADERS)
@@ -238,7 +153,7 @@ def _add_pictures(app: FastAPI, service: Service) -> None:
     def preview(id: str, request: Request) -> Response:
         """A job's picture as it is now."""
         job = service.job(id, _client(request))
-        data = service.storage.get(f"previews/{job.id}.jpg")
+        data = service.storage.get(files.preview(job))
         if data is None:
             return Response(
                 service.picture(service.job(id, job.client)), media_type="image/png", headers=_PICTURE_HEADERS

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -73,11 +72,6 @@ class JobRequest:
         """What `of` reads; the same for the same job."""
         brief = self.brief.model_dump(mode="json", exclude_defaults=True)
         return json.dumps({"photo": self.photo, "brief": brief}, sort_keys=True)
-
-    @property
-    def key(self) -> str:
-        """The name of its result."""
-        return hashlib.sha256(self.to_json().encode()).hexdigest()
 
     def _check(self) -> None:
         brief = self.brief

@@ -18,7 +18,10 @@ from impasto.jobs.sqlite import SqliteQueue
 from impasto.serving.guard import LOCAL_HOSTS
 
 if TYPE_CHECKING:
-    from impasto.serving.api import Service
+    import uvicorn
+
+    from impasto.serving.decoding import Decoder
+    from impasto.serving.service import Service
 
 _AGAIN_SECONDS, _LEAVE_SECONDS, _SWEEP_SECONDS = 0.5, 15.0, 60.0
 
@@ -88,9 +91,10 @@ def serve_studio(
     try:
         import uvicorn
 
-        from impasto.serving.api import Service, build
+        from impasto.serving.api import build
         from impasto.serving.decoding import Decoder
         from impasto.serving.patience import PatientProtocol
+        from impasto.serving.service import Service
     except ImportError as error:
         raise SettingsError("The studio needs an extra; install it with: pip install 'impasto[studio]'.") from error
     from impasto.serving.guard import Guard
@@ -123,18 +127,18 @@ def _sweep(service: Service) -> None:
 
 
 @contextmanager
-def _working(crew: Crew, decoder: object) -> Iterator[None]:
+def _working(crew: Crew, decoder: Decoder) -> Iterator[None]:
     crew.start()
     try:
         yield
     finally:
         crew.leave()
-        decoder.close()  # type: ignore[attr-defined]
+        decoder.close()
 
 
-def _when_started(server: object, opened: Callable[[str], None]) -> None:
-    while not server.started:  # type: ignore[attr-defined]
+def _when_started(server: uvicorn.Server, opened: Callable[[str], None]) -> None:
+    while not server.started:
         time.sleep(0.02)
-    (first, *_) = (sock for one in server.servers for sock in one.sockets)  # type: ignore[attr-defined]
+    (first, *_) = (sock for one in server.servers for sock in one.sockets)
     address, port = first.getsockname()[:2]
     opened(f"http://{address}:{port}")

@@ -6,6 +6,7 @@ python -m impasto.serving.worker DATABASE STORAGE --parent PID [--quick]
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import signal
 import tempfile
@@ -15,11 +16,12 @@ import traceback
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from impasto.errors import ImpastoError, PictureError
 from impasto.jobs.queue import Job, Queue
 from impasto.jobs.sqlite import SqliteQueue
+from impasto.serving import files
 from impasto.serving.request import MOST_PIXELS, JobRequest
 from impasto.serving.storage import Storage
 
@@ -73,19 +75,18 @@ class Worker:
             return
         self.queue.end(job, "done" if finished else "waiting" if self.leaving.is_set() else "stopped")
         if finished:
-            for name in (f"partial/{job.id}.png", f"states/{job.id}", f"previews/{job.id}.jpg"):
+            for name in files.passing(job):
                 self.storage.delete(name)
 
     def _paint(self, job: Job, heart: _Heart) -> bool:
         """Whether it was painted to its end; a result that is there already is not painted again."""
         from impasto.recipes.checkpoint import load_checkpoint, save_checkpoint
 
-        asked = JobRequest.of(_request(job))
-        result, partial, state = f"results/{asked.key}.png", f"partial/{job.id}.png", f"states/{job.id}"
-        if self.storage.has(result):
+        if self.storage.has(files.result(job)):
             return True
+        asked = JobRequest.of(json.loads(job.request))
         painting = self._opening(asked).on(self._file(asked.photo))
-        resume, saved = None, self.storage.get(state)
+        resume, saved = None, self.storage.get(files.state(job))
         if saved is not None:
             (self.folder / "state").write_bytes(saved)
             resume = load_checkpoint(self.folder / "state", painting.record)
@@ -95,19 +96,19 @@ class Worker:
             if heart.ended or self.leaving.is_set():
                 break
             if step.done < 1 and time.monotonic() - shown > _PREVIEW_SECONDS:
-                self.storage.put(f"previews/{job.id}.jpg", self._encoded(step.picture(), "jpg"))
+                self.storage.put(files.preview(job), self._encoded(step.picture(), "jpg"))
                 heart.shown += 1
                 shown = time.monotonic()
         if heart.lost:
             return False
         picture = step.picture() if step else painting.unpainted()
         if step is None or step.done >= 1:
-            self.storage.put_new(result, self._encoded(picture, "png"))
+            self.storage.put_new(files.result(job), self._encoded(picture, "png"))
             return True
-        self.storage.put(partial, self._encoded(picture, "png"))
+        self.storage.put(files.partial(job), self._encoded(picture, "png"))
         if (now := step.state()) is not None:
             save_checkpoint(self.folder / "state", now, painting.record)
-            self.storage.put(state, (self.folder / "state").read_bytes())
+            self.storage.put(files.state(job), (self.folder / "state").read_bytes())
         return False
 
     def _opening(self, asked: JobRequest) -> Growing:
@@ -128,7 +129,7 @@ class Worker:
         """An upload as a file of this process."""
         path = self.folder / upload
         if not path.is_file():
-            data = self.storage.get(f"uploads/{upload}")
+            data = self.storage.get(files.upload(upload))
             if data is None:
                 raise PictureError("A picture of the job is no longer there; upload it again.")
             path.write_bytes(data)
@@ -184,13 +185,6 @@ class _Heart:
                 current = self.queue.get(self.job.id)
                 self.lost = current is None or current.token != self.job.token or current.state != "running"
                 self.ended = True
-
-
-def _request(job: Job) -> dict[str, Any]:
-    import json
-
-    given: dict[str, Any] = json.loads(job.request)
-    return given
 
 
 def main() -> None:

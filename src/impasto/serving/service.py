@@ -1,0 +1,97 @@
+"""What the API stands on: a queue of jobs, a storage for their files, and a decoder for pictures of strangers."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from impasto.errors import InputError
+from impasto.jobs.queue import Job, Queue
+from impasto.serving import files
+from impasto.serving.decoding import Decoder
+from impasto.serving.request import JobRequest
+from impasto.serving.storage import Storage
+
+MOST_FILE_BYTES = 25 << 20
+KEPT_SECONDS = 600.0
+PASSING = "look-"
+"""How ids of jobs begin that are not listed: looks in passing, while a slider moves."""
+
+
+class Refusal(Exception):
+    """What a client is told instead of an answer: HTTP's status, a stable code, and a sentence."""
+
+    def __init__(self, status: int, code: str, detail: str) -> None:
+        super().__init__(detail)
+        self.status, self.code = status, code
+
+
+@dataclass(frozen=True)
+class Service:
+    """What the API stands on."""
+
+    queue: Queue
+    storage: Storage
+    decoder: Decoder
+    leaving: Callable[[], bool] = lambda: False
+
+    def upload(self, data: bytes) -> dict[str, Any]:
+        """Keep a picture that can be read; its id is its hash.
+
+        Raises:
+            PictureError: it cannot be used.
+        """
+        if len(data) > MOST_FILE_BYTES:
+            raise Refusal(413, "too_large", f"Expected at most {MOST_FILE_BYTES >> 20} MiB a file.")
+        height, width, shown = self.decoder.look(data)
+        id = hashlib.sha256(data).hexdigest()
+        self.storage.put_new(files.upload(id), data)
+        self.storage.put(files.shown(id), shown)
+        return {"id": id, "height": height, "width": width}
+
+    def enter(self, id: str, client: str, given: Mapping[str, Any]) -> Job:
+        """A new job, or the one that has this id.
+
+        Raises:
+            InputError: it cannot be done.
+        """
+        asked = JobRequest.of(given)
+        missing = [upload for upload in asked.uploads if not self.storage.has(files.upload(upload))]
+        if missing:
+            raise InputError(f"There is no upload {missing[0]}; POST it to /v1/uploads first.")
+        return self.queue.enter(id, client, asked.to_json(), quick=asked.quick)
+
+    def sweep(self, now: float) -> None:
+        """Remove looks in passing and what was deleted, with their files."""
+        for job in self.queue.forget(now - KEPT_SECONDS, PASSING):
+            for name in (files.result(job), *files.passing(job)):
+                self.storage.delete(name)
+
+    def job(self, id: str, client: str) -> Job:
+        """A client's own job."""
+        job = self.queue.get(id)
+        if job is None or job.client != client:
+            raise Refusal(404, "not_found", "There is no such job.")
+        return job
+
+    def picture(self, job: Job) -> bytes:
+        """What has been painted."""
+        data = self.storage.get(files.result(job) if job.state == "done" else files.partial(job))
+        if data is None:
+            raise Refusal(409, "not_done", "There is no picture yet.")
+        return data
+
+
+def told(job: Job) -> dict[str, Any]:
+    """A job as a client sees it."""
+    note, _, preview = job.note.partition("  preview ")
+    own = {name: value for name, value in asdict(job).items() if name not in ("client", "token", "note", "request")}
+    return {**own, "note": note, "preview": int(preview or 0), **json.loads(job.request)}
+
+
+def is_wanted(job: Job) -> bool:
+    """Whether it is to be listed."""
+    return job.state != "cancelled" and not job.id.startswith(PASSING)
