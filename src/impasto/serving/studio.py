@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import subprocess
 import sys
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from impasto.serving.decoding import Decoder
     from impasto.serving.service import Service
 
+_log = logging.getLogger("impasto.serving")
 _AGAIN_SECONDS, _LEAVE_SECONDS, _SWEEP_SECONDS = 0.5, 15.0, 60.0
 
 
@@ -122,7 +124,10 @@ def serve_studio(
 
 def _sweep(service: Service) -> None:
     while True:
-        service.sweep(time.time())
+        try:
+            service.sweep(time.time())
+        except OSError as error:  # a storage that is away for a while
+            _log.warning("not swept: %s", error)
         time.sleep(_SWEEP_SECONDS)
 
 

@@ -73,6 +73,11 @@ async function lookNow() {
   } catch (error) { fail(error); }
 }
 
+// A picture on a button, or the place for one.
+const small = source => source
+  ? Object.assign(document.createElement("img"), { src: source, alt: "", loading: "lazy" })
+  : Object.assign(document.createElement("span"), { className: "blank" });
+
 // Styles
 
 function drawStyles() {
@@ -80,9 +85,7 @@ function drawStyles() {
     const button = document.createElement("button");
     button.type = "button";
     button.setAttribute("aria-pressed", style.id === state.style);
-    const picture = document.createElement(style.picture ? "img" : "span");
-    if (style.picture) { picture.src = style.picture; picture.alt = ""; } else picture.className = "blank";
-    button.append(picture, style.name ?? word("own"));
+    button.append(small(style.picture), style.name ?? word("own"));
     button.addEventListener("click", () => chooseStyle(style.id));
     return button;
   }));
@@ -121,11 +124,7 @@ async function paintThumbnails() {
     } catch { /* the name is enough */ }
     if (signal.aborted) return;
     const shown = $("styles").children[state.styles.indexOf(style)]?.firstChild;
-    if (shown && style.picture) {
-      const picture = document.createElement("img");
-      Object.assign(picture, { src: style.picture, alt: "" });
-      shown.replaceWith(picture);
-    }
+    if (shown && style.picture) shown.replaceWith(small(style.picture));
   }
 }
 
@@ -183,11 +182,8 @@ function drawWorks() {
     const item = document.createElement("li"), button = document.createElement("button");
     button.type = "button";
     button.setAttribute("aria-current", job.id === state.chosen);
-    const has = ["done", "stopped"].includes(job.state), picture = document.createElement(has ? "img" : "span");
-    if (has) Object.assign(picture, { src: `${api.resultOf(job.id)}?news=${job.news}`, alt: "", loading: "lazy" });
-    else picture.className = "blank";
-    const style = job.brief.regions[0].styles[0];
-    button.append(picture, isOwn(style) ? word("own") : style.split(":").at(-1));
+    const has = ["done", "stopped"].includes(job.state), style = job.brief.regions[0].styles[0];
+    button.append(small(has && `${api.resultOf(job.id)}?news=${job.news}`), isOwn(style) ? word("own") : style.split(":").at(-1));
     button.addEventListener("click", () => openWork(job.id));
     item.append(button);
     return item;
