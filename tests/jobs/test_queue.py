@@ -6,24 +6,54 @@ import multiprocessing
 import os
 import random
 import signal
-import sqlite3
 import time
 from collections import Counter
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+import sqlalchemy
 
-from impasto.jobs.queue import QueueFullError
-from impasto.jobs.sqlite import SqliteQueue
+from impasto.errors import SettingsError
+from impasto.jobs.database import DatabaseQueue
+from impasto.jobs.queue import Queue, QueueAwayError, QueueFullError
+
+from postgres import Postgres, programs
+
+pytestmark = pytest.mark.once
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[Postgres]:
+    if programs() is None:
+        pytest.skip("PostgreSQL is not installed; Debian's package postgresql brings it")
+    server = Postgres()
+    yield server
+    server.close()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database of each kind."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'jobs.sqlite'}"
+    url: str = request.getfixturevalue("postgres").url
+    engine = sqlalchemy.create_engine(url.replace("://", "+psycopg://"))
+    with engine.begin() as connection:
+        connection.execute(sqlalchemy.text("DROP TABLE IF EXISTS jobs, counter"))
+    engine.dispose()
+    return url
 
 
 @pytest.fixture
-def queue(tmp_path: Path) -> SqliteQueue:
-    return SqliteQueue(tmp_path / "jobs.sqlite", most_waiting=6, most_of_client=5)
+def queue(url: str) -> Iterator[DatabaseQueue]:
+    queue = DatabaseQueue(url, most_waiting=6, most_of_client=5)
+    yield queue
+    queue.close()
 
 
-def test_a_job_goes_its_way(queue: SqliteQueue) -> None:
+def test_a_job_goes_its_way(queue: Queue) -> None:
     assert queue.claim(9) is None
     entered = queue.enter("a", "me", "{}", quick=False)
     assert (entered.state, entered.done) == ("waiting", 0)
@@ -41,7 +71,7 @@ def test_a_job_goes_its_way(queue: SqliteQueue) -> None:
     assert (ended.state, ended.done, ended.note) == ("done", 1, "half")
 
 
-def test_whoever_has_lost_the_lease_no_longer_counts(queue: SqliteQueue) -> None:
+def test_whoever_has_lost_the_lease_no_longer_counts(queue: Queue) -> None:
     queue.enter("a", "me", "{}", quick=False)
     slow = queue.claim(0.05)
     time.sleep(0.1)
@@ -62,7 +92,7 @@ def test_whoever_has_lost_the_lease_no_longer_counts(queue: SqliteQueue) -> None
     assert (lost.state, lost.code) == ("failed", "lost")
 
 
-def test_jobs_are_stopped_and_go_on(queue: SqliteQueue) -> None:
+def test_jobs_are_stopped_and_go_on(queue: Queue) -> None:
     queue.enter("a", "me", "{}", quick=False)
     queue.enter("b", "me", "{}", quick=False)
     job = queue.claim(9)
@@ -82,7 +112,7 @@ def test_jobs_are_stopped_and_go_on(queue: SqliteQueue) -> None:
     assert queue.stop("none", "stopped") is None
 
 
-def test_no_more_wait_than_may_and_clients_take_turns(queue: SqliteQueue) -> None:
+def test_no_more_wait_than_may_and_clients_take_turns(queue: Queue) -> None:
     for number in range(5):
         queue.enter(f"a{number}", "a", "{}", quick=False)
     with pytest.raises(QueueFullError, match="your jobs"):
@@ -92,10 +122,13 @@ def test_no_more_wait_than_may_and_clients_take_turns(queue: SqliteQueue) -> Non
         queue.enter("c0", "c", "{}", quick=False)
     assert [queue.claim(9).id for _ in range(4)] == ["a0", "b0", "a1", "a2"]  # type: ignore[union-attr]
     assert queue.waiting() == 2
+    assert queue.star("a3", True).starred  # type: ignore[union-attr]
+    assert queue.news("a", 0)[-1].id == "a3"
+    assert not queue.star("a3", False).starred  # type: ignore[union-attr]
     assert [job.id for job in queue.list("a")] == ["a4", "a3", "a2", "a1", "a0"]
 
 
-def test_what_is_not_wanted_is_forgotten(queue: SqliteQueue) -> None:
+def test_what_is_not_wanted_is_forgotten(queue: Queue) -> None:
     for id, request in (("look-1", "a"), ("look-2", "b"), ("kept", "b"), ("gone", "c")):
         queue.enter(id, "me", request, quick=False)
         job = queue.claim(9)
@@ -109,7 +142,7 @@ def test_what_is_not_wanted_is_forgotten(queue: SqliteQueue) -> None:
     assert sorted(job.id for job in queue.list("me")) == ["kept", "look-3"]
 
 
-def test_news_are_told_in_order_and_once(queue: SqliteQueue) -> None:
+def test_news_are_told_in_order_and_once(queue: Queue) -> None:
     queue.enter("a", "me", "{}", quick=False)
     queue.enter("b", "me", "{}", quick=False)
     queue.enter("c", "you", "{}", quick=False)
@@ -124,7 +157,7 @@ def test_news_are_told_in_order_and_once(queue: SqliteQueue) -> None:
     assert not queue.news("me", number)
 
 
-def test_the_same_job_entered_by_many_at_once_is_one(queue: SqliteQueue) -> None:
+def test_the_same_job_entered_by_many_at_once_is_one(queue: Queue) -> None:
     with ThreadPoolExecutor(16) as pool:
         jobs = list(pool.map(lambda _: queue.enter("same", "me", "{}", quick=False), range(50)))
         claimed = list(pool.map(lambda _: queue.claim(9), range(16)))
@@ -132,8 +165,44 @@ def test_the_same_job_entered_by_many_at_once_is_one(queue: SqliteQueue) -> None
     assert sum(job is not None for job in claimed) == 1
 
 
-def _work(path: Path, results: Path) -> None:
-    queue = SqliteQueue(path)
+def test_a_database_that_goes_away_comes_back(url: str, request: pytest.FixtureRequest) -> None:
+    if url.startswith("sqlite"):
+        with pytest.raises(QueueAwayError, match="cannot be reached"):
+            DatabaseQueue("sqlite:////none/jobs.sqlite")
+        with pytest.raises(SettingsError, match="--database"):
+            DatabaseQueue("mysql://x")
+        return
+    server: Postgres = request.getfixturevalue("postgres")
+    queue = DatabaseQueue(url)
+    queue.enter("a", "me", "{}", quick=False)
+    job = queue.claim(9)
+    server.stop()
+    with pytest.raises(QueueAwayError, match="cannot be reached"):
+        queue.beat(job, 9, 0.5)  # type: ignore[arg-type]
+    with pytest.raises(QueueAwayError):
+        queue.get("a")
+    server.start()
+    assert queue.beat(job, 9, 0.5)  # type: ignore[arg-type]
+    assert queue.get("a").done == 0.5  # type: ignore[union-attr]
+    queue.close()
+
+
+def test_a_clock_that_jumps_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    queue = DatabaseQueue(f"sqlite:///{tmp_path / 'jobs.sqlite'}")
+    queue.enter("a", "me", "{}", quick=False)
+    job, clock = queue.claim(5), time.time
+    monkeypatch.setattr(time, "time", lambda: clock() + 86400)
+    later = queue.claim(5)
+    assert later is not None
+    assert not queue.beat(job, 5, 0.1)  # type: ignore[arg-type]
+    monkeypatch.setattr(time, "time", clock)
+    assert queue.beat(later, 5, 0.1)
+    assert queue.end(later, "done")
+    queue.close()
+
+
+def _work(url: str, results: Path) -> None:
+    queue = DatabaseQueue(url)
     while True:
         job = queue.claim(0.4)
         if job is None:
@@ -146,15 +215,15 @@ def _work(path: Path, results: Path) -> None:
             queue.end(job, "done")
 
 
-def test_workers_killed_at_any_moment_lose_no_job(tmp_path: Path) -> None:
-    path, results = tmp_path / "jobs.sqlite", tmp_path / "results"
+def test_workers_killed_at_any_moment_lose_no_job(url: str, tmp_path: Path) -> None:
+    results = tmp_path / "results"
     results.mkdir()
-    queue = SqliteQueue(path, most_waiting=1000, most_of_client=1000)
+    queue = DatabaseQueue(url, most_waiting=1000, most_of_client=1000)
     context, chance = multiprocessing.get_context("spawn"), random.Random(4)
     ids = [f"{number:03}" for number in range(100)]
     for id in ids:
         queue.enter(id, "me", "{}", quick=False)
-    start = lambda: context.Process(target=_work, args=(path, results), daemon=True)  # noqa: E731
+    start = lambda: context.Process(target=_work, args=(url, results), daemon=True)  # noqa: E731
     workers = [start() for _ in range(2)]
     for worker in workers:
         worker.start()
@@ -177,4 +246,9 @@ def test_workers_killed_at_any_moment_lose_no_job(tmp_path: Path) -> None:
     states = Counter(queue.get(id).state for id in ids)  # type: ignore[union-attr]
     assert states["done"] + states["failed"] == 100
     assert states["failed"] <= kills // 2
-    assert sqlite3.connect(path).execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    queue.close()
+    if url.startswith("sqlite"):
+        engine = sqlalchemy.create_engine(url)
+        with engine.connect() as connection:
+            assert connection.execute(sqlalchemy.text("PRAGMA integrity_check")).scalar_one() == "ok"
+        engine.dispose()

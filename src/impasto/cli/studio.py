@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 from impasto.errors import SettingsError
@@ -33,7 +34,7 @@ def studio(*, port: int = 8787, folder: Path | None = None, workers: int = 2, no
         if not no_browser:
             webbrowser.open(address)
 
-    _serve(folder, "127.0.0.1", port, workers, None, None, opened)
+    _serve(folder, "127.0.0.1", port, workers, opened)
 
 
 def serve(
@@ -42,6 +43,7 @@ def serve(
     port: int = 8787,
     token_file: Path | None = None,
     folder: Path | None = None,
+    database: str | None = None,
     storage: str | None = None,
     workers: int = 2,
 ) -> None:
@@ -50,13 +52,14 @@ def serve(
     Examples:
 
     - `impasto serve --host 0.0.0.0 --token-file token.txt --workers 2`, and in the browser http://HOST:8787/?token=TOKEN
-    - `impasto serve --storage s3://bucket/studio`
+    - `impasto serve --database postgresql://studio@host/studio --storage s3://bucket/studio`, on each of many machines
 
     Args:
         host: The address to listen at.
         port: The port; 0: any that is free.
         token_file: A file with the token, of 16 letters or more; needed beyond this machine.
-        folder: Where jobs lie, and pictures unless --storage says otherwise.
+        folder: Where jobs and pictures lie, unless --database and --storage say otherwise.
+        database: The queue of jobs: postgresql://user@host/name, for many machines. The password is PGPASSWORD's.
         storage: Where pictures lie: a folder, or s3://, gs:// or az://.
         workers: Processes that paint. Of two or more, the first takes what is quick.
     """
@@ -68,11 +71,12 @@ def serve(
             raise SettingsError(f"{token_file} cannot be read ({error}); give a file with the token.") from error
         if not _TOKEN.fullmatch(token):
             raise SettingsError(f"Expected {token_file} to hold a token of 16 letters and digits or more.")
-    _serve(folder, host, port, workers, token, storage, lambda address: print(f"Serving at {address}", flush=True))
+    places = {"token": token, "database": database, "storage": storage}
+    _serve(folder, host, port, workers, lambda address: print(f"Serving at {address}", flush=True), **places)
 
 
 def _serve(
-    folder: Path | None, host: str, port: int, workers: int, token: str | None, storage: str | None, opened: object
+    folder: Path | None, host: str, port: int, workers: int, opened: Callable[[str], None], **places: str | None
 ) -> None:
     from platformdirs import user_data_path
 
@@ -82,7 +86,5 @@ def _serve(
         raise SettingsError(f"Expected 1 to 64 --workers, not {workers}.")
     if not 0 <= port <= 65535:
         raise SettingsError(f"Expected a --port from 0 to 65535, not {port}.")
-    serve_studio(
-        folder or user_data_path("impasto") / "studio", host=host, port=port, workers=workers, token=token,
-        storage=storage, opened=opened,  # type: ignore[arg-type]
-    )  # fmt: skip
+    place = folder or user_data_path("impasto") / "studio"
+    serve_studio(place, host=host, port=port, workers=workers, opened=opened, **places)

@@ -16,12 +16,17 @@ class QueueFullError(ImpastoError):
     """There are as many jobs waiting as may wait."""
 
 
+class QueueAwayError(ImpastoError):
+    """The queue cannot be reached, for now."""
+
+
 @dataclass(frozen=True)
 class Job:
     """A job as it stands.
 
     `request` is what its worker is told; `quick` says that it takes seconds; `token` counts the leases: whoever holds
     an older one no longer counts. `done` is the share of the work that is done, `code` and `message` say why it failed.
+    `news` is the number of its last change, and `starred` says that its client likes it.
     """
 
     id: str
@@ -38,10 +43,14 @@ class Job:
     entered: float
     changed: float
     news: int
+    starred: bool
 
 
 class Queue(Protocol):
-    """Jobs in order, each worked on by one worker at a time. Times are in seconds."""
+    """Jobs in order, each worked on by one worker at a time. Times are in seconds.
+
+    Every method raises `QueueAwayError` while the queue cannot be reached.
+    """
 
     def enter(self, id: str, client: str, request: str, *, quick: bool) -> Job:
         """A new job, or the one that has this id.
@@ -75,6 +84,10 @@ class Queue(Protocol):
 
     def go_on(self, id: str) -> Job | None:
         """Let a stopped job wait again."""
+        ...
+
+    def star(self, id: str, starred: bool) -> Job | None:
+        """Mark a job as one that its client likes, or take the mark away."""
         ...
 
     def get(self, id: str) -> Job | None:

@@ -22,14 +22,14 @@ from starlette.exceptions import HTTPException
 
 from impasto.brief import Brief
 from impasto.errors import InputError, OutputError, PictureError
-from impasto.jobs.queue import ENDED, Job, QueueFullError
+from impasto.jobs.queue import ENDED, Job, QueueAwayError, QueueFullError
 from impasto.serving import files
 from impasto.serving.request import is_upload
 from impasto.serving.service import Refusal, Service, is_wanted, told
 from impasto.shelf.card import read_card
 from impasto.shelf.models import find, models
 
-_LOOK_SECONDS, _ALIVE_SECONDS = 0.1, 15.0
+_LOOK_SECONDS, _AWAY_SECONDS, _ALIVE_SECONDS = 0.1, 1.0, 15.0
 _LONGEST_WAIT = 60.0
 _RETRY_AFTER = "5"
 _CSP = (
@@ -131,6 +131,12 @@ def _add_ways_of_jobs(app: FastAPI, service: Service) -> None:
         """Go on with a stopped job."""
         service.job(id, _client(request))
         return told(service.queue.go_on(id) or service.job(id, _client(request)))
+
+    @app.patch("/v1/jobs/{id}")
+    def star(id: str, request: Request, starred: bool) -> dict[str, Any]:
+        """Mark it as one that you like, or take the mark away."""
+        service.job(id, _client(request))
+        return told(service.queue.star(id, starred) or service.job(id, _client(request)))
 
     @app.delete("/v1/jobs/{id}", status_code=202)
     def delete(id: str, request: Request) -> dict[str, Any]:
@@ -267,7 +273,11 @@ async def _events(request: Request, service: Service, client: str, after: int) -
     told_at = time.monotonic()
     yield "retry: 1000\n\n"
     while not service.leaving() and not await request.is_disconnected():
-        news = await run_in_threadpool(service.queue.news, client, after)
+        try:
+            news = await run_in_threadpool(service.queue.news, client, after)
+        except QueueAwayError:
+            await asyncio.sleep(_AWAY_SECONDS)
+            continue
         for job in news:
             after = job.news
             yield f"id: {after}\nevent: job\ndata: {json.dumps(told(job))}\n\n"
@@ -301,6 +311,10 @@ def _answer_problems(app: FastAPI) -> None:
     @app.exception_handler(QueueFullError)
     async def full(_: Request, error: QueueFullError) -> JSONResponse:
         return problem(429, "queue_full", str(error), {"Retry-After": _RETRY_AFTER})
+
+    @app.exception_handler(QueueAwayError)
+    async def away(_: Request, error: QueueAwayError) -> JSONResponse:
+        return problem(503, "queue_away", str(error), {"Retry-After": _RETRY_AFTER})
 
     @app.exception_handler(PictureError)
     async def picture(_: Request, error: PictureError) -> JSONResponse:

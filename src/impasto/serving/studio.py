@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from impasto.errors import SettingsError
-from impasto.jobs.sqlite import SqliteQueue
+from impasto.jobs.database import DatabaseQueue
 from impasto.serving.guard import LOCAL_HOSTS
+from impasto.serving.worker import DATABASE
 
 if TYPE_CHECKING:
     import uvicorn
@@ -32,7 +33,7 @@ _AGAIN_SECONDS, _LEAVE_SECONDS, _SWEEP_SECONDS = 0.5, 15.0, 60.0
 class Crew:
     """Processes that paint; one that dies is replaced. The first takes quick jobs alone, so that sliders never wait."""
 
-    database: Path
+    database: str
     storage: str
     workers: int
     _processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
@@ -68,8 +69,8 @@ class Crew:
     def _new(self, number: int) -> subprocess.Popen[bytes]:
         quick = ["--quick"] if number == 0 and self.workers > 1 else []
         threads = max(1, (os.cpu_count() or 1) // self.workers)
-        command = [sys.executable, "-m", "impasto.serving.worker", str(self.database), self.storage, *quick]
-        environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
+        command = [sys.executable, "-m", "impasto.serving.worker", self.storage, *quick]
+        environment = {**os.environ, "OMP_NUM_THREADS": str(threads), DATABASE: self.database}
         return subprocess.Popen([*command, "--threads", str(threads), "--parent", str(os.getpid())], env=environment)
 
 
@@ -79,7 +80,8 @@ def serve_studio(
     host: str,
     port: int,
     workers: int,
-    token: str | None,
+    token: str | None = None,
+    database: str | None = None,
     storage: str | None = None,
     opened: Callable[[str], None] | None = None,
 ) -> None:
@@ -104,8 +106,10 @@ def serve_studio(
 
     folder.mkdir(parents=True, exist_ok=True)
     place = storage or str(folder / "files")
-    crew, decoder = Crew(folder / "jobs.sqlite", place, workers), Decoder()
-    service = Service(SqliteQueue(crew.database), Storage(place), decoder, lambda: server.should_exit)
+    url = database or f"sqlite:///{(folder / 'jobs.sqlite').absolute()}"
+    queue = DatabaseQueue(url)
+    crew, decoder = Crew(url, place, workers), Decoder()
+    service = Service(queue, Storage(place), decoder, lambda: server.should_exit)
     app = Guard(build(service, crew.complete), (*LOCAL_HOSTS, host), token)
     settings = uvicorn.Config(
         app, host=host, port=port, log_level="warning", access_log=False, server_header=False, timeout_keep_alive=20,

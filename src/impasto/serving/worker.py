@@ -1,6 +1,6 @@
 """A process that paints: it takes jobs from the queue, tells how they go, and puts results into the storage.
 
-python -m impasto.serving.worker DATABASE STORAGE --parent PID [--quick]
+IMPASTO_DATABASE=URL python -m impasto.serving.worker STORAGE --parent PID [--quick]
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from impasto.errors import ImpastoError, PictureError
-from impasto.jobs.queue import Job, Queue
-from impasto.jobs.sqlite import SqliteQueue
+from impasto.jobs.database import DatabaseQueue
+from impasto.jobs.queue import Job, Queue, QueueAwayError, State
 from impasto.serving import files
 from impasto.serving.request import MOST_PIXELS, JobRequest
 from impasto.serving.storage import Storage
@@ -29,8 +29,10 @@ if TYPE_CHECKING:
     from impasto.media.image import Picture
     from impasto.recipes.grown import Growing
 
+DATABASE = "IMPASTO_DATABASE"
+"""The variable that says where the queue is: other users of the machine do not see it, as they do a command."""
 LEASE, BEAT = 5.0, 0.2
-_IDLE = 0.02
+_IDLE, _AWAY = 0.02, 1.0
 _PREVIEW_SECONDS = 0.7
 _LONGEST, _LONGEST_QUICK = 1800.0, 120.0
 _KEPT = 6
@@ -52,7 +54,11 @@ class Worker:
     def run(self) -> None:
         """Until told to leave, or until whoever began it is gone."""
         while not self.leaving.is_set() and os.getppid() == self.parent:
-            job = self.queue.claim(LEASE, quick=self.quick)
+            try:
+                job = self.queue.claim(LEASE, quick=self.quick)
+            except QueueAwayError:
+                time.sleep(_AWAY)
+                continue
             if job is None:
                 time.sleep(_IDLE)
             else:
@@ -65,18 +71,31 @@ class Worker:
                 finished = self._paint(job, heart)
             except ImpastoError as error:
                 code = _CODES.get(type(error).__name__, "unusable")
-                self.queue.end(job, "failed", code, self._without_paths(str(error)))
+                self._end(job, "failed", code, self._without_paths(str(error)))
                 return
             except Exception:
                 traceback.print_exc()
-                self.queue.end(job, "failed", "internal", f"Something went wrong on our side; tell us of job {job.id}.")
+                self._end(job, "failed", "internal", f"Something went wrong on our side; tell us of job {job.id}.")
                 return
         if heart.lost:
             return
-        self.queue.end(job, "done" if finished else "waiting" if self.leaving.is_set() else "stopped")
+        self._end(job, "done" if finished else "waiting" if self.leaving.is_set() else "stopped")
         if finished:
             for name in files.passing(job):
                 self.storage.delete(name)
+
+    def _end(self, job: Job, state: State, code: str = "", message: str = "") -> None:
+        """Tell it; a queue that is away for longer than the lease gives the job to the next worker."""
+        ends = time.monotonic() + LEASE
+        while True:
+            try:
+                self.queue.end(job, state, code, message)
+            except QueueAwayError:
+                if time.monotonic() > ends:
+                    return
+                time.sleep(_AWAY)
+            else:
+                return
 
     def _paint(self, job: Job, heart: _Heart) -> bool:
         """Whether it was painted to its end; a result that is there already is not painted again."""
@@ -181,8 +200,12 @@ class _Heart:
                 self.queue.end(self.job, "failed", "timeout", "It took too long; try a smaller size or fewer steps.")
                 os._exit(1)
             note = f"{self.note}  preview {self.shown}" if self.shown else self.note
-            if not self.queue.beat(self.job, LEASE, self.done, note):
-                current = self.queue.get(self.job.id)
+            try:
+                goes_on = self.queue.beat(self.job, LEASE, self.done, note)
+                current = None if goes_on else self.queue.get(self.job.id)
+            except QueueAwayError:
+                continue
+            if not goes_on:
                 self.lost = current is None or current.token != self.job.token or current.state != "running"
                 self.ended = True
 
@@ -190,7 +213,6 @@ class _Heart:
 def main() -> None:
     """Paint until told to stop."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("database", type=Path)
     parser.add_argument("storage")
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--parent", type=int, required=True, help="the process without which it ends")
@@ -201,7 +223,9 @@ def main() -> None:
 
         torch.set_num_threads(given.threads)
     with tempfile.TemporaryDirectory(prefix="impasto") as folder:
-        worker = Worker(SqliteQueue(given.database), Storage(given.storage), given.quick, Path(folder), given.parent)
+        worker = Worker(
+            DatabaseQueue(os.environ.pop(DATABASE)), Storage(given.storage), given.quick, Path(folder), given.parent
+        )
         signal.signal(signal.SIGTERM, lambda *_: worker.leaving.set())
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         _warm()
