@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -23,17 +22,12 @@ SavePicture = Callable[..., Path]
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Of two runs in two precisions, let each take half of the files in which the precision does not matter."""
+    """Of two runs in two precisions, leave to the other what it alone takes."""
     precision = os.environ.get("IMPASTO_PRECISION")
-    if precision is None:
-        return
-    elsewhere = [item for item in items if item.get_closest_marker("once") and _other(item, precision)]
+    taken = {item: mark.args[0] for item in items if (mark := item.get_closest_marker("once_in"))}
+    elsewhere = [item for item, other in taken.items() if precision not in (None, other)]
     config.hook.pytest_deselected(elsewhere)
-    items[:] = [item for item in items if item not in set(elsewhere)]
-
-
-def _other(item: pytest.Item, precision: str) -> bool:
-    return zlib.crc32(item.path.name.encode()) % 2 == (precision == "float32")
+    items[:] = [item for item in items if item not in elsewhere]
 
 
 @pytest.fixture(autouse=True)

@@ -20,6 +20,8 @@ from impasto.encoders.vgg import VGG19
 from clips import clip, moving
 from door import run
 
+pytestmark = pytest.mark.once_in("bfloat16")
+
 ROOT = Path(__file__).parent.parent
 MADE = ROOT / "docs" / "reference.md"
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]

@@ -19,6 +19,8 @@ from impasto.media.image import read
 
 from door import run
 
+pytestmark = pytest.mark.once_in("float32")
+
 SMALL = ["--size", "64"]
 OUT = Path("out")
 

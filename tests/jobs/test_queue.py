@@ -21,7 +21,7 @@ from impasto.jobs.queue import Queue, QueueAwayError, QueueFullError
 
 from postgres import Postgres, programs
 
-pytestmark = pytest.mark.once
+pytestmark = pytest.mark.once_in("bfloat16")
 
 
 @pytest.fixture(scope="module")

@@ -21,6 +21,8 @@ from impasto.shelf.card import read_card
 
 from door import run
 
+pytestmark = pytest.mark.once_in("float32")
+
 QUICK = Recipe(size=64, steps=(3,), pyramid=False, start="content", device="cpu")
 
 

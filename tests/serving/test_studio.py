@@ -22,10 +22,14 @@ import httpx
 import psutil
 import pytest
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 import impasto
+from impasto.provenance import Record, Source
 
 from fakes import picture
+
+pytestmark = pytest.mark.once_in("float32")
 
 _STYLE = {"regions": [{"styles": ["looks:mosaic"]}], "settings": {"size": 96}}
 _SLOW = {"engine": "optimize", "settings": {"size": 128, "steps": [400]}}
@@ -133,6 +137,54 @@ def test_a_form_is_answered_by_the_picture_and_a_job_by_its_way(studio: Studio, 
     assert "look-12345678" not in [one["id"] for one in studio.client.get("/v1/jobs").json()]
 
 
+def test_a_result_brings_its_settings_back(studio: Studio, photo: str, painting: str) -> None:
+    brief = {"regions": [{"styles": [painting], "strength": 0.7}], "engine": "instant", "settings": {"size": 96}}
+    job = {"photo": photo, "brief": brief}
+    painted = studio.client.post("/v1/jobs", json=job, headers={"Prefer": "wait"}).content
+    kept = studio.client.post("/v1/uploads", content=painted).json()
+    assert (kept["asked"], kept["missing"]) == (job, [])
+
+    record = Record.from_xmp(str(Image.open(io.BytesIO(painted)).info).encode())
+    for change in (
+        {"brief": {**record.brief, "engine": "/etc/passwd"}},
+        {"brief": {**record.brief, "regions": [{"styles": ["../secret.impasto"]}]}},
+        {"brief": {**record.brief, "settings": {"size": 10**9}}},
+        {"brief": {"regions": "x"}},
+    ):
+        forged = record.model_copy(update=change).to_xmp()
+        file = io.BytesIO()
+        Image.new("RGB", (80, 80)).save(file, "png", pnginfo=_with_packet(forged))
+        assert set(studio.client.post("/v1/uploads", content=file.getvalue()).json()) == {"id", "height", "width"}
+    elsewhere = record.model_copy(update={"pictures": {painting: Source(name="x", sha256="ab" * 32)}}).to_xmp()
+    file = io.BytesIO()
+    Image.new("RGB", (80, 80)).save(file, "png", pnginfo=_with_packet(elsewhere))
+    assert studio.client.post("/v1/uploads", content=file.getvalue()).json()["missing"] == ["ab" * 32]
+
+
+def _with_packet(packet: bytes) -> PngInfo:
+    info = PngInfo()
+    info.add_itxt("XML:com.adobe.xmp", packet.decode())
+    return info
+
+
+def test_masks_are_found_in_a_photo(studio: Studio, photo: str) -> None:
+    dark = Image.new("RGB", (120, 90), (20, 40, 120))
+    dark.paste((240, 200, 40), (40, 30, 80, 70))
+    file = io.BytesIO()
+    dark.save(file, "png")
+    thing = studio.upload(file.getvalue())
+    for what in ({"box": [0.25, 0.25, 0.75, 0.85]}, {"points": [[0.5, 0.55]], "outside": [[0.1, 0.1]]}):
+        answer = studio.client.post("/v1/masks", json={"photo": thing, **what})
+        assert answer.status_code == 201, answer.text
+        mask = Image.open(io.BytesIO(studio.client.get(f"/v1/uploads/{answer.json()['id']}").content)).convert("L")
+        assert mask.size == (120, 90)
+        assert mask.getpixel((60, 50)) > 200
+        assert mask.getpixel((10, 10)) < 50
+    for wrong in ({"of": "face"}, {"of": "dog"}, {"box": [0, 0, 2, 1]}, {}, {"box": [0, 0, 1, 1], "of": "face"}):
+        assert studio.client.post("/v1/masks", json={"photo": photo, **wrong}).status_code == 422
+    assert studio.client.post("/v1/masks", json={"photo": "ab" * 32, "of": "face"}).status_code == 404
+
+
 def test_the_same_key_many_times_at_once_is_one_job(studio: Studio, photo: str) -> None:
     job = {"photo": photo, "brief": _STYLE}
     headers = {"Idempotency-Key": "same-key"}
@@ -152,7 +204,7 @@ def test_a_stopped_job_keeps_its_picture_and_goes_on(studio: Studio, photo: str,
     studio.client.post(f"/v1/jobs/{id}/stop")
     began = time.monotonic()
     stopped = studio.wait(id, "stopped")
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 15
     assert 0 < stopped["done"] < 1
     half = studio.client.get(f"/v1/jobs/{id}/result").content
     assert Image.open(io.BytesIO(half)).size == (128, 96)
@@ -289,7 +341,7 @@ def test_slow_clients_are_cut_and_others_are_served(studio: Studio) -> None:
         one.sendall((b"", begun, begun + b"Content-Length: 100000\r\n\r\nabc")[number % 3])
     began = time.monotonic()
     assert studio.client.get("/livez").status_code == 200
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 10
     with studio.client.stream("GET", "/v1/events") as stream:
         lines = stream.iter_lines()
         assert next(lines) == "retry: 1000"

@@ -8,7 +8,6 @@ import logging
 import secrets
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
-from functools import lru_cache
 from importlib import resources
 from typing import Any
 
@@ -24,8 +23,8 @@ from impasto.brief import Brief
 from impasto.errors import InputError, OutputError, PictureError
 from impasto.jobs.queue import ENDED, Job, QueueAwayError, QueueFullError
 from impasto.serving import files
-from impasto.serving.request import is_upload
 from impasto.serving.service import Refusal, Service, is_wanted, told
+from impasto.serving.styles import offered
 from impasto.shelf.card import read_card
 from impasto.shelf.models import find, models
 
@@ -81,10 +80,16 @@ def _add_uploads(app: FastAPI, service: Service) -> None:
     @app.get("/v1/uploads/{id}")
     def uploaded(id: str) -> Response:
         """What was uploaded, as a JPEG for the page."""
-        data = service.storage.get(files.shown(id)) if is_upload(id) else None
-        if data is None:
-            raise Refusal(404, "not_found", "There is no such upload.")
-        return Response(data, media_type="image/jpeg", headers=_PICTURE_HEADERS)
+        return Response(service.shown(id), media_type="image/jpeg", headers=_PICTURE_HEADERS)
+
+    @app.post("/v1/masks", status_code=201)
+    async def mask(request: Request) -> dict[str, Any]:
+        """Keep a mask of what is meant in a photo: in a `box`, at `points` (not `outside`), or `of` subject or face.
+
+        Places are shares of width and height, from 0 to 1.
+        """
+        given = await _of_json(request)
+        return await run_in_threadpool(service.select, given)
 
 
 def _add_jobs(app: FastAPI, service: Service) -> None:
@@ -180,8 +185,8 @@ def _add_events(app: FastAPI, service: Service) -> None:
 def _add_lists(app: FastAPI, service: Service, ready: Callable[[], bool]) -> None:
     @app.get("/v1/styles")
     def styles() -> list[dict[str, Any]]:
-        """Styles that networks have learned."""
-        return [dict(one) for one in _learned()]
+        """Styles that networks have learned, and those of the library."""
+        return offered()
 
     @app.get("/v1/engines")
     def engines() -> list[dict[str, Any]]:
@@ -201,18 +206,6 @@ def _add_lists(app: FastAPI, service: Service, ready: Callable[[], bool]) -> Non
     @app.get("/readyz", include_in_schema=False)
     def is_ready() -> Response:
         return JSONResponse({"ready": ready(), "waiting": service.queue.waiting()}, 200 if ready() else 503)
-
-
-@lru_cache(maxsize=1)
-def _learned() -> tuple[dict[str, Any], ...]:
-    found: list[dict[str, Any]] = []
-    for name, path in models().items():
-        card = read_card(path)
-        if card.kind == "instant":
-            continue
-        styles = card.styles
-        found += [{"id": f"{name}:{style}", "name": style} for style in styles] or [{"id": name, "name": name}]
-    return tuple(found)
 
 
 async def _of_json(request: Request) -> dict[str, Any]:

@@ -6,38 +6,68 @@ import multiprocessing
 import os
 import tempfile
 import time
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable
+from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from pathlib import Path
 from threading import Lock, Thread
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from impasto.errors import ImpastoError, PictureError
-from impasto.serving.request import MOST_PIXELS
+from impasto.serving.selection import MOST_PIXELS, Selection
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 MOST_SIDE, MOST_ASPECT, SHOWN_SIZE = 16_384, 100, 1600
+_START_SECONDS = 60
 _SECONDS, _CPU_SECONDS, _BYTES, _EACH = 15, 3600, 4 << 30, 500
 _KINDS = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"II*\0", b"MM\0*", b"II+\0", b"GIF87a", b"GIF89a", b"BM")
 _BRANDS = (b"avif", b"avis", b"heic", b"heix", b"mif1", b"msf1", b"hevc")
+T = TypeVar("T")
+
+
+class Looked(NamedTuple):
+    """Height and width of a picture, a JPEG of it for the page, and the record that it carries."""
+
+    height: int
+    width: int
+    shown: bytes
+    record: str
 
 
 class Decoder:
     """Checks pictures in a child process with limits; a child that dies is replaced."""
 
     def __init__(self) -> None:
-        self._lock, self._pool = Lock(), self._new()
+        self._lock = Lock()
+        self._pool, self._begun = self._new()
 
-    def look(self, data: bytes) -> tuple[int, int, bytes]:
-        """Height and width of a picture that can be read to its end, and a JPEG of it for the page.
+    def look(self, data: bytes) -> Looked:
+        """What there is to know of a picture that can be read to its end.
 
         Raises:
             PictureError: it is none, too large, damaged, or of a kind that is not taken.
         """
         if not known_kind(data[:32]):
             raise PictureError("Expected a JPEG, PNG, WebP, TIFF, GIF, BMP, AVIF or HEIC picture.")
+        return self._ask(_look, data)
+
+    def select(self, shown: bytes, what: Selection) -> bytes:
+        """A mask as a PNG file, of what is meant in a picture as it is shown.
+
+        Raises:
+            PictureError: nothing is found.
+        """
+        return self._ask(_select, shown, what)
+
+    def _ask(self, work: Callable[..., T | str], *given: object) -> T:
+        """What comes of work in the child."""
         pool = self._pool
         try:
-            found = pool.submit(_look, data).result(timeout=_SECONDS)
+            self._begun.result(timeout=_START_SECONDS)
+            found = pool.submit(work, *given).result(timeout=_SECONDS)
         except (BrokenProcessPool, TimeoutError) as error:
             self._replace(pool)
             raise PictureError("The picture could not be read in time; save it again with another program.") from error
@@ -55,11 +85,13 @@ class Decoder:
                 for process in list((broken._processes or {}).values()):
                     process.kill()
                 broken.shutdown(wait=False, cancel_futures=True)
-                self._pool = self._new()
+                self._pool, self._begun = self._new()
 
-    def _new(self) -> ProcessPoolExecutor:
+    def _new(self) -> tuple[ProcessPoolExecutor, Future[None]]:
+        """A child, and when it has loaded what it needs."""
         context = multiprocessing.get_context("spawn")
-        return ProcessPoolExecutor(1, context, _limit, (os.getpid(),), max_tasks_per_child=_EACH)
+        pool = ProcessPoolExecutor(1, context, _limit, (os.getpid(),), max_tasks_per_child=_EACH)
+        return pool, pool.submit(_load)
 
 
 def known_kind(head: bytes) -> bool:
@@ -76,6 +108,7 @@ def _limit(parent: int) -> None:
     import resource
     import signal
 
+    os.environ |= {"OMP_NUM_THREADS": "1", "VIPS_CONCURRENCY": "1"}  # beside painters, threads of a team wait long
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     Thread(target=_leave_with, args=(parent,), daemon=True).start()
 
@@ -92,7 +125,18 @@ def _leave_with(parent: int) -> None:
     os._exit(0)
 
 
-def _look(data: bytes) -> tuple[int, int, bytes] | str:
+def _load() -> None:
+    """In the child: have all at hand that a picture needs."""
+    import io
+
+    from PIL import Image
+
+    file = io.BytesIO()
+    Image.new("RGB", (64, 64)).save(file, "png")
+    _look(file.getvalue())
+
+
+def _look(data: bytes) -> Looked | str:
     """In the child: what `Decoder.look` gives, or what is wrong."""
     from impasto.media.image import dimensions, read
     from impasto.media.writing import write
@@ -104,9 +148,52 @@ def _look(data: bytes) -> tuple[int, int, bytes] | str:
             height, width = dimensions(path, max_pixels=MOST_PIXELS)
             if max(height, width) > MOST_SIDE or max(height, width) > MOST_ASPECT * min(height, width):
                 return f"A picture of {width}x{height} pixels is too large or too narrow; crop or shrink it."
-            write(read(path, min(SHOWN_SIZE, max(height, width)), max_pixels=MOST_PIXELS), path.with_suffix(".jpg"))
+            picture = read(path, min(SHOWN_SIZE, max(height, width)), max_pixels=MOST_PIXELS)
+            record = _record(picture.metadata)
+            write(picture, path.with_suffix(".jpg"))
         except ImpastoError as error:
             return str(error).replace(str(path), "The picture")
         except Exception as error:
             return f"The picture cannot be read ({type(error).__name__}); save it again with another program."
-        return height, width, path.with_suffix(".jpg").read_bytes()
+        return Looked(height, width, path.with_suffix(".jpg").read_bytes(), record)
+
+
+def _record(packet: bytes | None) -> str:
+    from impasto.errors import RecordError
+    from impasto.provenance import Record
+
+    try:
+        return Record.from_xmp(packet).model_dump_json()
+    except RecordError:
+        return ""
+
+
+def _select(shown: bytes, what: Selection) -> bytes | str:
+    """In the child: what `Decoder.select` gives, or what is wrong."""
+    from impasto.media.image import Picture, read
+    from impasto.media.writing import write
+
+    with tempfile.TemporaryDirectory(prefix="impasto") as folder:
+        path = Path(folder) / "picture.jpg"
+        path.write_bytes(shown)
+        try:
+            mask = _selected(read(path).pixels, what)
+            write(Picture(mask.expand(-1, 3, -1, -1)), path.with_suffix(".png"))
+        except ImpastoError as error:
+            return str(error).replace(str(path), "The picture")
+        return path.with_suffix(".png").read_bytes()
+
+
+def _selected(pixels: Tensor, what: Selection) -> Tensor:
+    from impasto.controls.select import from_box, from_points
+    from impasto.recipes.regions import find, seen_in
+
+    height, width = pixels.shape[2:]
+    if what.box:
+        left, top, right, bottom = what.box
+        box = (left * width, top * height, right * width, bottom * height)
+        return from_box(pixels, box, seen_in(pixels))
+    if what.points:
+        inside, outside = ([(x * width, y * height) for x, y in given] for given in (what.points, what.outside))
+        return from_points(pixels, inside, outside)
+    return find(what.name, pixels)

@@ -6,22 +6,27 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from impasto.brief import Brief
 from impasto.errors import InputError, SettingsError
+from impasto.provenance import Record
+from impasto.serving.selection import Selection
 from impasto.settings import describe, preset
 from impasto.shelf.models import models
 
-MOST_PIXELS = 50_000_000
 LARGEST = 4096
 MOST_STEPS = 2000
 MOST_STYLES = 8
 _UPLOAD = re.compile(r"[0-9a-f]{64}")
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}(:[A-Za-z0-9_-]{1,64})?|[0-9a-f]{64}(#[0-9a-fA-F]{6})?")
 _QUICK_SIZE = 1024
+_NAMING = ("engine", "keep", "mask", "styles", "style_masks", "strength", "weights")
+"""Parts of a brief and its regions that name pictures or models."""
+_OF_A_MACHINE = ("device", "precision", "runtime", "memory")
+_Share = Annotated[float, Field(ge=0, le=1)]
 
 
 @dataclass(frozen=True)
@@ -89,6 +94,63 @@ class JobRequest:
             raise SettingsError(f"More than {MOST_STYLES} styles are too many; give fewer.")
 
 
+@dataclass(frozen=True)
+class MaskRequest:
+    """A photo, and what is meant in it."""
+
+    photo: str
+    selection: Selection
+
+    @staticmethod
+    def of(given: Mapping[str, Any]) -> MaskRequest:
+        """What was sent: {"photo": upload} and one of box, points (maybe with outside), or of (subject, face).
+
+        Raises:
+            SettingsError: it is anything else.
+        """
+        try:
+            asked = _Mask.model_validate(given, strict=False)
+        except ValidationError as error:
+            raise SettingsError(describe(error)) from error
+        if sum(map(bool, (asked.box, asked.points, asked.of))) != 1:
+            raise SettingsError("Expected a mask to be asked for by one of box, points and of.")
+        return MaskRequest(asked.photo, Selection(asked.of, asked.box, asked.points, asked.outside))
+
+
+class _Mask(BaseModel):
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+    photo: Annotated[str, Field(pattern=_UPLOAD.pattern + "$")]
+    of: Literal["", "subject", "face"] = ""
+    box: tuple[_Share, _Share, _Share, _Share] | None = None
+    points: Annotated[tuple[tuple[_Share, _Share], ...], Field(max_length=64)] = ()
+    outside: Annotated[tuple[tuple[_Share, _Share], ...], Field(max_length=64)] = ()
+
+
+def of_record(photo: str, record: Record) -> JobRequest:
+    """The job that a record tells of, its pictures called by their hashes, without what belongs to a machine.
+
+    Raises:
+        InputError: it names anything else, or cannot be done.
+    """
+    names = {name: source.sha256 for name, source in record.pictures.items()}
+    brief = {name: value for name, value in record.brief.items() if name not in ("output", "weights")}
+    for part in (brief, *(brief["regions"] if isinstance(brief.get("regions"), list) else ())):
+        if isinstance(part, dict):
+            part.update({name: _renamed(part[name], names) for name in _NAMING if name in part})
+    if isinstance(brief.get("settings"), Mapping):
+        brief["settings"] = {name: value for name, value in brief["settings"].items() if name not in _OF_A_MACHINE}
+    own = record.content.sha256
+    return JobRequest.of({"photo": own if is_upload(own) else photo, "brief": brief})
+
+
+def _renamed(value: Any, names: Mapping[str, str]) -> Any:
+    if isinstance(value, str):
+        picture, mark, color = value.rpartition("#")
+        return names.get(value, f"{names[picture]}#{color}" if mark and picture in names else value)
+    return [_renamed(one, names) for one in value] if isinstance(value, list) else value
+
+
 def is_upload(id: str) -> bool:
     """Whether it looks like the id of an upload."""
     return _UPLOAD.fullmatch(id) is not None
@@ -98,8 +160,7 @@ def _check_names(brief: Mapping[str, Any]) -> None:
     """Nothing in a brief may be read as a path, not even before it is known to be one."""
     regions = brief.get("regions")
     parts = [brief, *(regions if isinstance(regions, list) else [])]
-    names = ("engine", "keep", "mask", "styles", "style_masks", "strength", "weights")
-    found = [text for part in parts if isinstance(part, Mapping) for name in names for text in _texts(part.get(name))]
+    found = [text for part in parts if isinstance(part, Mapping) for name in _NAMING for text in _texts(part.get(name))]
     if not all(text == "" or _NAME.fullmatch(text) for text in found):
         raise InputError("A brief names something that is neither an upload nor a style; GET /v1/styles lists those.")
 

@@ -10,9 +10,10 @@ from typing import Any
 
 from impasto.errors import InputError
 from impasto.jobs.queue import Job, Queue
-from impasto.serving import files
+from impasto.provenance import Record
+from impasto.serving import files, styles
 from impasto.serving.decoding import Decoder
-from impasto.serving.request import JobRequest
+from impasto.serving.request import JobRequest, MaskRequest, is_upload, of_record
 from impasto.serving.storage import Storage
 
 MOST_FILE_BYTES = 25 << 20
@@ -46,11 +47,30 @@ class Service:
         """
         if len(data) > MOST_FILE_BYTES:
             raise Refusal(413, "too_large", f"Expected at most {MOST_FILE_BYTES >> 20} MiB a file.")
-        height, width, shown = self.decoder.look(data)
+        height, width, shown, record = self.decoder.look(data)
         id = hashlib.sha256(data).hexdigest()
         self.storage.put_new(files.upload(id), data)
         self.storage.put(files.shown(id), shown)
-        return {"id": id, "height": height, "width": width}
+        asked = self._asked(id, record) if record else {}
+        return {"id": id, "height": height, "width": width, **asked}
+
+    def shown(self, id: str) -> bytes:
+        """An upload, or a style of the library, as a JPEG for the page."""
+        data = self.storage.get(files.shown(id)) if is_upload(id) else None
+        if data is None and is_upload(id) and self._take_from_library(id):
+            data = self.storage.get(files.shown(id))
+        if data is None:
+            raise Refusal(404, "not_found", "There is no such upload.")
+        return data
+
+    def select(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Keep a mask of what is meant in a photo.
+
+        Raises:
+            PictureError: nothing is found.
+        """
+        asked = MaskRequest.of(given)
+        return self.upload(self.decoder.select(self.shown(asked.photo), asked.selection))
 
     def enter(self, id: str, client: str, given: Mapping[str, Any]) -> Job:
         """A new job, or the one that has this id.
@@ -59,10 +79,30 @@ class Service:
             InputError: it cannot be done.
         """
         asked = JobRequest.of(given)
-        missing = [upload for upload in asked.uploads if not self.storage.has(files.upload(upload))]
+        missing = [upload for upload in asked.uploads if not self._has(upload)]
         if missing:
             raise InputError(f"There is no upload {missing[0]}; POST it to /v1/uploads first.")
         return self.queue.enter(id, client, asked.to_json(), quick=asked.quick)
+
+    def _has(self, id: str) -> bool:
+        return self.storage.has(files.upload(id)) or self._take_from_library(id)
+
+    def _take_from_library(self, id: str) -> bool:
+        """Whether it was there."""
+        data = styles.in_library(id)
+        return data is not None and self.upload(data)["id"] == id
+
+    def _asked(self, id: str, record: str) -> dict[str, Any]:
+        """The job that a picture's record tells of; it comes from a stranger, and is checked as any job is."""
+        try:
+            job = of_record(id, Record.from_json(record))
+        except InputError:
+            return {}
+        photo, *pictures = job.uploads
+        return {
+            "asked": json.loads(job.to_json()) | {"photo": photo if self._has(photo) else None},
+            "missing": [name for name in pictures if not self._has(name)],
+        }
 
     def sweep(self, now: float) -> None:
         """Remove looks in passing and what was deleted, with their files."""

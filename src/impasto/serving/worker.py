@@ -22,7 +22,8 @@ from impasto.errors import ImpastoError, PictureError
 from impasto.jobs.database import DatabaseQueue
 from impasto.jobs.queue import Job, Queue, QueueAwayError, State
 from impasto.serving import files
-from impasto.serving.request import MOST_PIXELS, JobRequest
+from impasto.serving.request import JobRequest
+from impasto.serving.selection import MOST_PIXELS
 from impasto.serving.storage import Storage
 
 if TYPE_CHECKING:
