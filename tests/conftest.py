@@ -26,7 +26,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     precision = os.environ.get("IMPASTO_PRECISION")
     taken = {item: mark.args[0] for item in items if (mark := item.get_closest_marker("once_in"))}
     elsewhere = [item for item, other in taken.items() if precision not in (None, other)]
-    config.hook.pytest_deselected(elsewhere)
+    config.hook.pytest_deselected(items=elsewhere)
     items[:] = [item for item in items if item not in elsewhere]
 
 
