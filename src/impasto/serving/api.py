@@ -22,9 +22,9 @@ from starlette.exceptions import HTTPException
 from impasto.brief import Brief
 from impasto.errors import InputError, OutputError, PictureError
 from impasto.jobs.queue import ENDED, Job, QueueAwayError, QueueFullError
-from impasto.serving import files
 from impasto.serving.service import Refusal, Service, is_wanted, told
 from impasto.serving.styles import offered
+from impasto.settings import PRESETS
 from impasto.shelf.card import read_card
 from impasto.shelf.models import find, models
 
@@ -162,13 +162,14 @@ def _add_pictures(app: FastAPI, service: Service) -> None:
 
     @app.get("/v1/jobs/{id}/preview")
     def preview(id: str, request: Request) -> Response:
-        """A job's picture as it is now."""
-        job = service.job(id, _client(request))
-        data = service.storage.get(files.preview(job))
-        if data is None:
-            return Response(
-                service.picture(service.job(id, job.client)), media_type="image/png", headers=_PICTURE_HEADERS
-            )
+        """A job's picture as it is now, as a JPEG for the page."""
+        data = service.glance(service.job(id, _client(request)))
+        return Response(data, media_type="image/jpeg", headers=_PICTURE_HEADERS)
+
+    @app.get("/v1/jobs/{id}/thumbnail")
+    def thumbnail(id: str, request: Request) -> Response:
+        """The same, small."""
+        data = service.glance(service.job(id, _client(request)), small=True)
         return Response(data, media_type="image/jpeg", headers=_PICTURE_HEADERS)
 
 
@@ -193,6 +194,11 @@ def _add_lists(app: FastAPI, service: Service, ready: Callable[[], bool]) -> Non
         """What paints."""
         shelf = [{"name": name, "kind": read_card(find(name)).kind} for name in models()]
         return [{"name": "optimize", "kind": "optimize"}, *shelf]
+
+    @app.get("/v1/presets")
+    def presets() -> dict[str, dict[str, Any]]:
+        """What each preset sets."""
+        return {name: make().model_dump(mode="json", exclude_defaults=True) for name, make in PRESETS.items()}
 
     @app.get("/v1/brief.schema.json")
     def schema() -> dict[str, Any]:

@@ -15,12 +15,12 @@ from threading import Lock, Thread
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from impasto.errors import ImpastoError, PictureError
-from impasto.serving.selection import MOST_PIXELS, Selection
+from impasto.serving.selection import MOST_PIXELS, SHOWN_SIZE, Selection
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-MOST_SIDE, MOST_ASPECT, SHOWN_SIZE = 16_384, 100, 1600
+MOST_SIDE, MOST_ASPECT = 16_384, 100
 _START_SECONDS = 60
 _SECONDS, _CPU_SECONDS, _BYTES, _EACH = 15, 3600, 4 << 30, 500
 _KINDS = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"II*\0", b"MM\0*", b"II+\0", b"GIF87a", b"GIF89a", b"BM")

@@ -22,6 +22,16 @@ def result(job: Job) -> str:
     return f"results/{hashlib.sha256(job.request.encode()).hexdigest()}.png"
 
 
+def shown_result(job: Job) -> str:
+    """A JPEG of it for the page."""
+    return f"shown/{hashlib.sha256(job.request.encode()).hexdigest()}-result.jpg"
+
+
+def thumbnail(job: Job) -> str:
+    """A small JPEG of it."""
+    return f"shown/{hashlib.sha256(job.request.encode()).hexdigest()}-small.jpg"
+
+
 def partial(job: Job) -> str:
     """What a stopped job has painted."""
     return f"partial/{job.id}.png"

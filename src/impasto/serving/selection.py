@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 MOST_PIXELS = 50_000_000
+SHOWN_SIZE = 1600
+"""Long side of what the page shows, in pixels."""
 
 
 class Selection(NamedTuple):

@@ -107,7 +107,7 @@ class Service:
     def sweep(self, now: float) -> None:
         """Remove looks in passing and what was deleted, with their files."""
         for job in self.queue.forget(now - KEPT_SECONDS, PASSING):
-            for name in (files.result(job), *files.passing(job)):
+            for name in (files.result(job), files.shown_result(job), files.thumbnail(job), *files.passing(job)):
                 self.storage.delete(name)
 
     def job(self, id: str, client: str) -> Job:
@@ -116,6 +116,14 @@ class Service:
         if job is None or job.client != client:
             raise Refusal(404, "not_found", "There is no such job.")
         return job
+
+    def glance(self, job: Job, small: bool = False) -> bytes:
+        """A JPEG of what has been painted."""
+        finished = files.thumbnail(job) if small else files.shown_result(job)
+        data = self.storage.get(finished if job.state == "done" else files.preview(job))
+        if data is None:
+            raise Refusal(409, "not_done", "There is no picture yet.")
+        return data
 
     def picture(self, job: Job) -> bytes:
         """What has been painted."""

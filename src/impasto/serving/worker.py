@@ -23,7 +23,7 @@ from impasto.jobs.database import DatabaseQueue
 from impasto.jobs.queue import Job, Queue, QueueAwayError, State
 from impasto.serving import files
 from impasto.serving.request import JobRequest
-from impasto.serving.selection import MOST_PIXELS
+from impasto.serving.selection import MOST_PIXELS, SHOWN_SIZE
 from impasto.serving.storage import Storage
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ _IDLE, _AWAY = 0.02, 1.0
 _PREVIEW_SECONDS = 0.7
 _LONGEST, _LONGEST_QUICK = 1800.0, 120.0
 _KEPT = 6
+_THUMBNAIL_SIZE = 360
 _CODES = {"PictureError": "bad_picture", "TooLargeError": "too_large", "DivergedError": "diverged"}
 
 
@@ -116,16 +117,19 @@ class Worker:
             if heart.ended or self.leaving.is_set():
                 break
             if step.done < 1 and time.monotonic() - shown > _PREVIEW_SECONDS:
-                self.storage.put(files.preview(job), self._encoded(step.picture(), "jpg"))
+                self.storage.put(files.preview(job), self._encoded(_small(step.picture(), SHOWN_SIZE), "jpg"))
                 heart.shown += 1
                 shown = time.monotonic()
         if heart.lost:
             return False
         picture = step.picture() if step else painting.unpainted()
         if step is None or step.done >= 1:
+            self.storage.put(files.shown_result(job), self._encoded(_small(picture, SHOWN_SIZE), "jpg"))
+            self.storage.put(files.thumbnail(job), self._encoded(_small(picture, _THUMBNAIL_SIZE), "jpg"))
             self.storage.put_new(files.result(job), self._encoded(picture, "png"))
             return True
         self.storage.put(files.partial(job), self._encoded(picture, "png"))
+        self.storage.put(files.preview(job), self._encoded(_small(picture, SHOWN_SIZE), "jpg"))
         if (now := step.state()) is not None:
             save_checkpoint(self.folder / "state", now, painting.record)
             self.storage.put(files.state(job), (self.folder / "state").read_bytes())
@@ -164,6 +168,15 @@ class Worker:
 
     def _without_paths(self, message: str) -> str:
         return message.replace(f"{self.folder}/", "")
+
+
+def _small(picture: Picture, size: int) -> Picture:
+    """At most so large, and without the record."""
+    from impasto.media.geometry import fit, resample
+    from impasto.media.image import Picture
+
+    height, width = picture.size
+    return Picture(resample(picture.pixels, fit(height, width, min(size, max(height, width)))))
 
 
 @dataclass

@@ -1,246 +1,195 @@
+// The page: what belongs to it is put together here.
 import * as api from "/page/api.js";
+import * as camera from "/page/camera.js";
+import * as draft from "/page/draft.js";
+import * as easel from "/page/easel.js";
+import { $, tell } from "/page/make.js";
+import * as manner from "/page/manner.js";
+import * as masks from "/page/masks.js";
+import * as more from "/page/more.js";
 import { current, speak, word } from "/page/words.js";
+import * as works from "/page/works.js";
 
-const LOOK_SIZE = 640, THUMBNAIL_SIZE = 160, SETTLE = 120;
-const $ = id => document.getElementById(id);
-const state = { photo: null, style: null, styles: [], works: new Map(), chosen: null, began: new Map() };
-let looking = new AbortController(), settling = 0, thumbnails = new AbortController();
+const LOOK_SIZE = 640, SETTLE = 120, FIELDS = ["strength", "color", "scale", "keep", "size", "quality"];
+let looking = new AbortController(), settling = 0, looked = "", batch = [];
 
-const isOwn = style => !style.includes(":") && /^[0-9a-f]{64}$/.test(style);
-const tell = text => { $("status").textContent = text; };
 const fail = error => { if (error.name !== "AbortError") tell(`${word("failed")} ${error.message}`); };
 
-function brief(style, size, quick) {
-  const own = isOwn(style), slow = own && !quick && $("quality").value !== "instant";
-  const settings = { strength: $("strength").value / 100, color: $("color").value, size: size === "max" ? size : Number(size) };
-  if (own) settings.style_scale = Number($("scale").value);
-  const engine = own ? { engine: slow ? "optimize" : "instant" } : {};
-  const keep = $("keep").value ? { keep: $("keep").value } : {};
-  return {
-    photo: state.photo.id, brief: { regions: [{ styles: [style] }], settings, ...keep, ...engine },
-    ...(slow ? { preset: $("quality").value } : {}),
-  };
+// Photos
+
+async function take(files) {
+  const chosen = [...files].filter(file => file.type.startsWith("image/") || !file.type);
+  batch = [];
+  for (const [number, file] of chosen.entries()) {
+    tell(chosen.length > 1 ? `${word("reading")} ${number + 1} ${word("of")} ${chosen.length}` : word("reading"));
+    try {
+      const photo = await api.upload(file);
+      if (chosen.length === 1 && photo.asked) { takeUp(photo); return; }
+      batch.push(photo);
+      if (batch.length === 1) usePhoto(photo);
+      tell("");
+    } catch (error) { fail(error); }
+  }
+  showControls();
 }
 
-// The picture
-
-function show(source, painted = "") {
-  $("empty").hidden = true;
-  $("shown").hidden = $("palette").hidden = $("other").hidden = false;
-  $("before").src = source;
-  $("before").alt = word("photo_alt");
-  $("after").alt = painted ? word("painted_alt") : "";
-  if (painted) $("after").src = painted; else $("after").removeAttribute("src");
+function usePhoto({ id, height, width }) {
+  draft.usePhoto({ id, height, width }, manner.known()[0]?.id);
+  manner.paintThumbnails(id);
 }
 
-async function take(file) {
-  if (!file) return;
-  tell(word("reading"));
-  try {
-    usePhoto(await api.upload(file));
-  } catch (error) { fail(error); }
+// A result of ours brings its settings back; without its photo, it is itself the photo.
+function takeUp({ asked, missing, ...own }) {
+  const [quality, settings] = more.readSettings(asked.brief.settings ?? {}), { engine } = asked.brief;
+  draft.ofBrief(asked.photo ? { id: asked.photo } : own, asked.brief, quality, engine === "optimize" ? settings : {});
+  tell(word(missing.length ? "settings_missing" : "settings_back"));
+  manner.paintThumbnails(draft.now.photo.id);
 }
 
-function usePhoto(photo) {
-  state.photo = photo;
-  state.chosen = null;
-  $("download").hidden = $("delete").hidden = $("progress").hidden = true;
-  show(api.photoOf(photo.id));
-  tell("");
-  state.style ??= state.styles[0]?.id;
-  lookSoon();
-  paintThumbnails();
-}
+// Looks
 
 function lookSoon() {
-  if (!state.photo || !state.style) return;
   clearTimeout(settling);
   settling = setTimeout(lookNow, SETTLE);
 }
 
 async function lookNow() {
+  const job = draft.now.photo && draft.job(LOOK_SIZE, true), wanted = JSON.stringify(job);
+  if (!job || works.current() || wanted === looked) return;
   looking.abort();
   looking = new AbortController();
   const { signal } = looking;
   tell(word("looking"));
   try {
-    const picture = await api.look(brief(state.style, LOOK_SIZE, true), signal);
+    const picture = await api.look(job, signal);
     if (signal.aborted || !picture) return;
-    state.chosen = null;
-    $("download").hidden = $("delete").hidden = true;
-    show(api.photoOf(state.photo.id), picture);
+    looked = wanted;
+    easel.show(api.photoOf(job.photo), picture);
     tell(word("shown"));
   } catch (error) { fail(error); }
 }
 
-// A picture on a button, or the place for one.
-const small = source => source
-  ? Object.assign(document.createElement("img"), { src: source, alt: "", loading: "lazy" })
-  : Object.assign(document.createElement("span"), { className: "blank" });
-
-// Styles
-
-function drawStyles() {
-  $("styles").replaceChildren(...state.styles.map(style => {
-    const button = document.createElement("button");
-    button.type = "button";
-    button.setAttribute("aria-pressed", style.id === state.style);
-    button.append(small(style.picture), style.name ?? word("own"));
-    button.addEventListener("click", () => chooseStyle(style.id));
-    return button;
-  }));
-  const own = state.style && isOwn(state.style);
-  $("quality-label").hidden = $("scale-label").hidden = !own;
+function changed() {
+  works.choose(null);
+  draw();
 }
 
-function chooseStyle(id) {
-  state.style = id;
-  for (const [number, button] of [...$("styles").children].entries())
-    button.setAttribute("aria-pressed", state.styles[number].id === id);
-  $("quality-label").hidden = $("scale-label").hidden = !isOwn(id);
+function draw() {
+  const { photo } = draft.now;
+  if (photo && !works.current() && !$("before").src.endsWith(photo.id)) {
+    easel.show(api.photoOf(photo.id));
+    looked = "";
+  }
+  manner.draw();
+  more.draw();
+  showControls();
+  drawMask();
   lookSoon();
 }
 
-async function addPainting(file) {
-  if (!file) return;
-  tell(word("reading"));
-  try {
-    const { id } = await api.upload(file);
-    if (!state.styles.some(style => style.id === id)) state.styles.unshift({ id, picture: api.photoOf(id) });
-    state.style = id;
-    drawStyles();
-    lookSoon();
-  } catch (error) { fail(error); }
+function showControls() {
+  const { settings, photo } = draft.now;
+  for (const name of FIELDS) $(name).value = settings[name];
+  $("strength-told").value = `${settings.strength} %`;
+  $("scale-told").value = settings.scale;
+  $("undo").disabled = !draft.canUndo();
+  $("redo").disabled = !draft.canRedo();
+  $("paint").disabled = !photo || !draft.job();
+  $("paint").textContent = batch.length > 1 ? `${word("paint_all")} (${batch.length})` : word("paint");
 }
 
-async function paintThumbnails() {
-  thumbnails.abort();
-  thumbnails = new AbortController();
-  const { signal } = thumbnails, photo = state.photo.id;
-  for (const style of state.styles.filter(style => !isOwn(style.id))) {
-    try {
-      const job = { photo, brief: { regions: [{ styles: [style.id] }], settings: { size: THUMBNAIL_SIZE } } };
-      style.picture = await api.look(job, signal) ?? style.picture;
-    } catch { /* the name is enough */ }
-    if (signal.aborted) return;
-    const shown = $("styles").children[state.styles.indexOf(style)]?.firstChild;
-    if (shown && style.picture) shown.replaceWith(small(style.picture));
-  }
+function drawMask() {
+  const { photo, settings, active, keepMask } = draft.now;
+  if (photo && settings.keep === "brush" && active === 0)
+    masks.draw({ photo: photo.id, mask: keepMask, changed: mask => draft.set({ keepMask: mask }) });
+  else if (photo && active > 0)
+    masks.draw({ photo: photo.id, mask: draft.place().mask, changed: mask => draft.setPlace({ mask }) });
+  else masks.draw(null);
 }
 
-// Jobs
+// Painting
 
 async function paint() {
+  const job = draft.job();
+  if (!job) return;
   looking.abort();
   clearTimeout(settling);
+  const photos = batch.length > 1 ? batch.map(photo => photo.id) : [job.photo];
   $("paint").disabled = true;
   try {
-    const job = await api.enter(brief(state.style, $("size").value, false));
-    state.chosen = job.id;
-    changed(job);
+    for (const [number, photo] of photos.entries()) {
+      const entered = await enter({ ...job, photo });
+      works.changed(entered);
+      if (number === 0) works.choose(entered.id);
+      else tell(`${number + 1} ${word("of")} ${photos.length} ${word("entered")}`);
+    }
+    batch = [];
   } catch (error) { fail(error); }
-  $("paint").disabled = false;
+  masks.draw(null);
+  showControls();
 }
 
-function changed(job) {
-  if (job.id.startsWith("look-")) return;
-  if (job.state === "cancelled") state.works.delete(job.id); else state.works.set(job.id, job);
-  if (job.id === state.chosen) showJob(job);
-  drawWorks();
-}
-
-function showJob(job) {
-  const ended = !["waiting", "running"].includes(job.state), has = ["done", "stopped"].includes(job.state);
-  $("progress").hidden = !["waiting", "running", "stopped"].includes(job.state);
-  $("bar").value = job.done;
-  $("stop").textContent = word(ended ? "go_on" : "stop");
-  const photo = api.photoOf(job.photo);
-  if (has) show(photo, `${api.resultOf(job.id)}?news=${job.news}`);
-  else if (job.preview && !ended) show(photo, api.previewOf(job));
-  $("download").hidden = !has;
-  $("delete").hidden = job.state === "cancelled";
-  $("download").href = `${api.resultOf(job.id)}?download=true`;
-  tell({
-    waiting: word("waiting"), running: `${word("painting_now")} ${Math.round(100 * job.done)} % ${timeLeft(job)}`,
-    cancelled: word("deleted"), done: word("done"), stopped: word("stopped"), failed: `${word("failed")} ${job.message}`,
-  }[job.state] ?? "");
-}
-
-function timeLeft(job) {
-  const now = performance.now() / 1000;
-  if (!state.began.has(job.id)) state.began.set(job.id, [now, job.done]);
-  const [began, done] = state.began.get(job.id);
-  if (job.done - done < 0.05) return "";
-  const left = (now - began) / (job.done - done) * (1 - job.done);
-  return `· ${left < 90 ? `${Math.ceil(left)} ${word("seconds")}` : `${Math.ceil(left / 60)} ${word("minutes")}`} ${word("left")}`;
-}
-
-function drawWorks() {
-  const works = [...state.works.values()].sort((a, b) => b.entered - a.entered);
-  $("history").hidden = works.length === 0;
-  $("works").replaceChildren(...works.map(job => {
-    const item = document.createElement("li"), button = document.createElement("button");
-    button.type = "button";
-    button.setAttribute("aria-current", job.id === state.chosen);
-    const has = ["done", "stopped"].includes(job.state), style = job.brief.regions[0].styles[0];
-    button.append(small(has && `${api.resultOf(job.id)}?news=${job.news}`), isOwn(style) ? word("own") : style.split(":").at(-1));
-    button.addEventListener("click", () => openWork(job.id));
-    item.append(button);
-    return item;
-  }));
-}
-
-function openWork(id) {
-  const job = state.works.get(id);
-  looking.abort();
-  state.chosen = id;
-  if (state.photo?.id !== job.photo) {
-    state.photo = { id: job.photo };
-    show(api.photoOf(job.photo));
-    paintThumbnails();
+// When too many wait already, wait as long as the server asks for.
+async function enter(job) {
+  for (;;) {
+    try {
+      return await api.enter(job);
+    } catch (error) {
+      if (error.code !== "queue_full") throw error;
+      await new Promise(resolve => setTimeout(resolve, 1000 * (error.wait || 5)));
+    }
   }
-  showJob(job);
-  drawWorks();
 }
 
-async function remove() {
-  try {
-    changed(await api.remove(state.chosen));
-  } catch (error) { fail(error); }
+async function undo() {
+  if (!await works.bringBack()) draft.undo();
 }
 
-async function stopOrGoOn() {
-  const job = state.works.get(state.chosen);
-  if (!job) return;
-  try {
-    state.began.delete(job.id);
-    changed(await (job.state === "stopped" ? api.goOn(job.id) : api.stop(job.id)));
-  } catch (error) { fail(error); }
-}
+// Keys and hands
 
-// The page
+const keys = {
+  p: paint, s: works.stopOrGoOn, l: works.star, b: () => masks.useTool("brush"), e: () => masks.useTool("erase"),
+  "[": () => masks.resize(0.8), "]": () => masks.resize(1.25), "+": () => easel.zoom(1.5), "=": () => easel.zoom(1.5),
+  "-": () => easel.zoom(1 / 1.5), 0: easel.fit, "?": () => $("help").showModal(),
+};
+
+function pressed(event) {
+  const writing = event.target.matches("input:not([type=range], [type=checkbox]), select, textarea"), key = event.key.toLowerCase();
+  if ((event.ctrlKey || event.metaKey) && key === "z" && !writing) {
+    event.preventDefault();
+    if (event.shiftKey) draft.redo(); else undo();
+  } else if (!event.ctrlKey && !event.metaKey && !event.altKey && !writing && !document.querySelector("dialog[open]")) {
+    if (/^[1-9]$/.test(key)) manner.chooseNumber(Number(key) - 1);
+    else keys[key]?.();
+  }
+}
 
 function listen() {
-  $("photo").addEventListener("change", event => take(event.target.files[0]));
-  $("painting").addEventListener("change", event => addPainting(event.target.files[0]));
-  $("other").addEventListener("click", () => $("photo").click());
-  $("wipe").addEventListener("input", event => $("after").style.setProperty("--wipe", `${event.target.value}%`));
-  $("strength").addEventListener("input", event => { $("strength-told").value = `${event.target.value} %`; lookSoon(); });
-  $("scale").addEventListener("input", event => { $("scale-told").value = event.target.value; lookSoon(); });
-  $("color").addEventListener("change", lookSoon);
-  $("keep").addEventListener("change", lookSoon);
-  $("delete").addEventListener("click", remove);
-  $("paint").addEventListener("click", paint);
-  $("stop").addEventListener("click", stopOrGoOn);
-  $("language").addEventListener("change", event => { speak(event.target.value); drawStyles(); drawWorks(); });
-  addEventListener("paste", event => take([...event.clipboardData.files].find(file => file.type.startsWith("image/"))));
+  const click = { undo, redo: draft.redo, paint, stop: works.stopOrGoOn, star: works.star, delete: works.remove, compare: works.compare,
+    again: works.again, other: () => $("photo").click(), "open-camera": camera.open, "open-help": () => $("help").showModal(),
+    "help-close": () => $("help").close(), "remove-place": manner.removePlace, "as-photo": () => draft.setPlace({ styles: [] }) };
+  for (const [id, listener] of Object.entries(click)) $(id).addEventListener("click", listener);
+  for (const name of FIELDS) {
+    const value = () => ["strength", "scale"].includes(name) ? Number($(name).value) : $(name).value;
+    $(name).addEventListener("input", () => draft.setting(name, value()));
+  }
+  $("photo").addEventListener("change", event => { take(event.target.files); });
+  $("painting").addEventListener("change", event => manner.addPainting(event.target.files[0]));
+  for (const id of ["search", "starred"]) $(id).addEventListener("input", works.draw);
+  $("language").addEventListener("change", event => { speak(event.target.value); draw(); works.draw(); });
+  addEventListener("keydown", pressed);
+  addEventListener("paste", event => { if (event.clipboardData.files.length) take(event.clipboardData.files); });
   addEventListener("dragover", event => { event.preventDefault(); document.body.classList.add("over"); });
   addEventListener("dragleave", event => { if (!event.relatedTarget) document.body.classList.remove("over"); });
   addEventListener("drop", event => {
     event.preventDefault();
     document.body.classList.remove("over");
-    (event.target.closest?.("#palette") ? addPainting : take)(event.dataTransfer.files[0]);
+    const { files } = event.dataTransfer;
+    if (event.target.closest?.("#palette")) manner.addPainting(files[0]); else take(files);
   });
+  easel.listen(masks.isDrawing);
+  masks.listen();
+  camera.listen(take);
 }
 
 async function begin() {
@@ -248,17 +197,17 @@ async function begin() {
   $("language").value = current();
   listen();
   try {
-    const [styles, works] = await Promise.all([api.styles(), api.jobs()]);
-    state.styles = styles;
-    state.style ??= styles[0]?.id;
-    works.forEach(job => state.works.set(job.id, job));
-    const own = works.flatMap(job => job.brief.regions[0].styles).filter(isOwn);
-    for (const id of new Set(own)) state.styles.push({ id, picture: api.photoOf(id) });
-    drawStyles();
-    drawWorks();
-    if (state.photo) usePhoto(state.photo);
-    else if (works[0]) openWork(works[0].id);
-    api.follow(Math.max(0, ...works.map(job => job.news)), changed, lost => { if (lost) tell(word("offline")); });
+    const [styles, jobs, schema, presets] = await Promise.all([api.styles(), api.jobs(), api.schema(), api.presets()]);
+    more.learn(schema, presets);
+    jobs.forEach(works.changed);
+    manner.offer(styles, works.ownStyles());
+    draft.whenChanged(changed);
+    const { photo } = draft.now, newest = works.all()[0];
+    if (photo && !await fetch(api.photoOf(photo.id)).then(answer => answer.ok)) draft.set({ photo: null });
+    draw();
+    if (draft.now.photo) manner.paintThumbnails(draft.now.photo.id);
+    if (newest && (!draft.now.photo || newest.photo === draft.now.photo.id)) works.choose(newest.id);
+    api.follow(Math.max(0, ...jobs.map(job => job.news)), works.changed, lost => { if (lost) tell(word("offline")); });
   } catch (error) { fail(error); }
 }
 
