@@ -1,13 +1,10 @@
-"""The studio as a whole: a real server, real workers, a real browser."""
+"""The studio as a whole: a real server, real workers."""
 
 from __future__ import annotations
 
 import io
 import json
-import os
 import random
-import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -27,67 +24,12 @@ from PIL.PngImagePlugin import PngInfo
 import impasto
 from impasto.provenance import Record, Source
 
-from fakes import picture
+from server import Studio, encoded
 
 pytestmark = pytest.mark.once_in("float32")
 
 _STYLE = {"regions": [{"styles": ["looks:mosaic"]}], "settings": {"size": 96}}
 _SLOW = {"engine": "optimize", "settings": {"size": 128, "steps": [400]}}
-
-
-class Studio:
-    """A server in a process of its own."""
-
-    def __init__(self, folder: Path, *options: str) -> None:
-        command = [sys.executable, "-m", "impasto", *(options or ("studio", "--no-browser"))]
-        self.process = subprocess.Popen(
-            [*command, "--port", "0", "--folder", str(folder)], stdout=subprocess.PIPE, text=True
-        )
-        assert self.process.stdout
-        line = self.process.stdout.readline()
-        self.address = next(word for word in line.split() if word.startswith("http")).rstrip(";")
-        self.client = httpx.Client(base_url=self.address, timeout=60)
-
-    def wait(self, id: str, *states: str, seconds: float = 60) -> dict[str, Any]:
-        """The job when it is in one of the states."""
-        ends = time.monotonic() + seconds
-        while time.monotonic() < ends:
-            job: dict[str, Any] = self.client.get(f"/v1/jobs/{id}").json()
-            if job["state"] in states:
-                return job
-            time.sleep(0.03)
-        raise AssertionError(job)
-
-    def upload(self, data: bytes) -> str:
-        """The id of a picture."""
-        answer = self.client.post("/v1/uploads", content=data)
-        assert answer.status_code == 201, answer.text
-        id: str = answer.json()["id"]
-        return id
-
-    def close(self) -> int:
-        """As Ctrl-C does."""
-        self.process.send_signal(signal.SIGINT)
-        return self._ended()
-
-    def kill(self) -> None:
-        """As a crash does."""
-        self.process.kill()
-        self._ended()
-
-    def _ended(self) -> int:
-        assert self.process.stdout
-        self.process.stdout.close()
-        self.client.close()
-        return self.process.wait(30)
-
-
-def encoded(seed: int, kind: str = "png", height: int = 90, width: int = 120) -> bytes:
-    """A smooth random picture as a file."""
-    pixels = (picture(height, width, seed)[0].permute(1, 2, 0).numpy() * 255).round().astype("uint8")
-    file = io.BytesIO()
-    Image.fromarray(pixels).save(file, kind)
-    return file.getvalue()
 
 
 @pytest.fixture(scope="module")
@@ -422,52 +364,3 @@ def test_killed_workers_and_servers_lose_no_job(tmp_path: Path) -> None:
     assert len(results) == sum(job["state"] == "done" for job in jobs)
     assert all(Image.open(path).verify() is None for path in results)
     assert studio.close() == 0
-
-
-@pytest.mark.timeout(180)
-@pytest.mark.skipif(not os.environ.get("IMPASTO_BROWSER"), reason="set IMPASTO_BROWSER=1, with a chromium, to run it")
-def test_one_paints_in_a_browser(studio: Studio, tmp_path: Path) -> None:
-    browser_path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    assert browser_path, "there is no browser here: install Debian's package chromium"
-    from playwright.sync_api import expect, sync_playwright
-
-    (tmp_path / "photo.png").write_bytes(encoded(5))
-    (tmp_path / "painting.jpg").write_bytes(encoded(6, "jpeg"))
-    problems: list[str] = []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=browser_path, args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": 360, "height": 780}, locale="en")
-        page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
-        page.on("response", lambda one: problems.append(f"{one.status} {one.url}") if one.status >= 400 else None)
-        page.on("pageerror", lambda error: problems.append(str(error)))
-        ours = (studio.address, "blob:", "data:")
-        page.on("request", lambda one: None if one.url.startswith(ours) else problems.append(one.url))
-        page.goto(studio.address)
-        page.set_input_files("#photo", tmp_path / "photo.png")
-        page.wait_for_selector("#after[src^=blob]")
-        page.set_input_files("#painting", tmp_path / "painting.jpg")
-        expect(page.locator("#styles button").first).to_have_attribute("aria-pressed", "true")
-        page.select_option("#quality", "draft")
-        page.select_option("#size", "512")
-        page.locator("#paint").focus()
-        page.keyboard.press("Enter")
-        expect(page.locator("#status")).to_have_text("Painted.", timeout=60_000)
-        page.locator("#wipe").focus()
-        for _ in range(3):
-            page.keyboard.press("ArrowRight")
-        assert page.evaluate("document.querySelector('#after').style.getPropertyValue('--wipe')") == "3%"
-        page.reload()
-        expect(page.locator("#status")).to_have_text("Painted.")
-        assert page.locator("#works li").count() >= 1
-        page.select_option("#language", "zh")
-        assert page.text_content("#paint") == "认真画一幅"
-        assert page.evaluate("document.documentElement.scrollWidth") <= 360
-        with page.expect_download() as download:
-            page.click("#download")
-        works = page.locator("#works li").count()
-        with Image.open(download.value.path()) as painted:
-            assert painted.size == (512, 384)
-        page.click("#delete")
-        expect(page.locator("#works li")).to_have_count(works - 1)
-        browser.close()
-    assert not problems, problems

@@ -192,21 +192,31 @@ function listen() {
   camera.listen(take);
 }
 
+// Take up what was there before, if nothing new has come.
+async function goOn() {
+  const found = draft.now, newest = works.all()[0];
+  const isThere = !found.photo || await fetch(api.photoOf(found.photo.id)).then(answer => answer.ok);
+  if (draft.now !== found) return;
+  if (!isThere) draft.set({ photo: null });
+  if (newest && (!draft.now.photo || newest.photo === draft.now.photo.id)) works.choose(newest.id);
+}
+
 async function begin() {
   speak();
   $("language").value = current();
   listen();
   try {
+    const found = draft.now;
     const [styles, jobs, schema, presets] = await Promise.all([api.styles(), api.jobs(), api.schema(), api.presets()]);
     more.learn(schema, presets);
     jobs.forEach(works.changed);
     manner.offer(styles, works.ownStyles());
     draft.whenChanged(changed);
-    const { photo } = draft.now, newest = works.all()[0];
-    if (photo && !await fetch(api.photoOf(photo.id)).then(answer => answer.ok)) draft.set({ photo: null });
+    if (draft.now === found) await goOn();
+    const { photo } = draft.now;
+    if (photo && !draft.job()) draft.usePhoto(photo, styles[0]?.id);
+    if (photo) manner.paintThumbnails(photo.id);
     draw();
-    if (draft.now.photo) manner.paintThumbnails(draft.now.photo.id);
-    if (newest && (!draft.now.photo || newest.photo === draft.now.photo.id)) works.choose(newest.id);
     api.follow(Math.max(0, ...jobs.map(job => job.news)), works.changed, lost => { if (lost) tell(word("offline")); });
   } catch (error) { fail(error); }
 }
