@@ -13,8 +13,8 @@ PACKAGE = Path(impasto.__file__).parent
 FLOORS = [
     {"errors", "device", "masks", "processes", "weights", "provenance"},
     {"media", "encoders", "losses", "models", "controls"},
-    {"engine", "shelf", "jobs", "client"},
-    {"settings", "export"},
+    {"engine", "shelf", "jobs", "client", "identity"},
+    {"settings", "export", "signing"},
     {"brief"},
     {"recipes", "training", "library", "metrics"},
     {"batch", "search", "cluster", "serving"},

@@ -22,6 +22,7 @@ from impasto.cli.models import models
 from impasto.cli.paint import paint
 from impasto.cli.reproduce import reproduce
 from impasto.cli.search import search
+from impasto.cli.sign import sign, verify
 from impasto.cli.studio import serve, studio
 from impasto.cli.study import study
 from impasto.cli.style import style
@@ -57,6 +58,8 @@ app.command(batch)
 app.command(mask)
 app.command(style)
 app.command(reproduce)
+app.command(sign)
+app.command(verify)
 app.command(train)
 app.command(evaluate)
 app.command(study)
