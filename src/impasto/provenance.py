@@ -31,12 +31,13 @@ _PACKET = (
 
 
 class Source(BaseModel):
-    """An input: its file name, without folders, and the SHA-256 of its bytes."""
+    """An input: its file name, without folders, the SHA-256 of its bytes, and its licence if that is known."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
     sha256: str
+    licence: str | None = None
 
     @field_validator("name")
     @classmethod
@@ -71,7 +72,7 @@ class Record(BaseModel):
 
     def to_xmp(self) -> bytes:
         """An XMP packet that holds this record."""
-        record = html.escape(self.model_dump_json(), quote=True)
+        record = html.escape(self.model_dump_json(exclude_none=True), quote=True)
         return _PACKET.format(namespace=_NAMESPACE, version=version("impasto"), record=record).encode()
 
     @staticmethod

@@ -16,6 +16,9 @@ from impasto.errors import InputError
 from impasto.library.advice import nearest, recommend
 from impasto.library.catalogue import Catalogue
 from impasto.library.traits import Traits, traits_of
+from impasto.media.image import read
+from impasto.provenance import Record
+from impasto.serving.styles import in_library, offered
 
 from door import run
 
@@ -126,3 +129,24 @@ def test_what_a_style_is_called(styles: Path) -> None:
     catalogue = Catalogue()
     list(catalogue.add(sorted(styles.iterdir()), {"artist": "Monet"}))
     assert [entry.label for entry in catalogue.entries()] == ["Monet, broad_red", "Monet, fine_blue", "Monet, fine_red"]
+
+
+def test_licences_travel_with_what_is_painted(styles: Path, tmp_path: Path, save: Any) -> None:
+    red, blue = styles / "fine_red.png", styles / "fine_blue.png"
+    assert run("styles", "add", red, "--licence", "CC BY-NC 4.0") == 0
+    assert run("styles", "add", blue) == 0
+    (chosen, free) = sorted(offered_in_library(), key=lambda one: str(one["name"]), reverse=True)
+    assert (chosen["licence"], chosen["commercial"]) == ("CC BY-NC 4.0", False)
+    assert (free["licence"], free["commercial"]) == ("", True)
+    assert in_library(str(chosen["id"])) == red.read_bytes()
+    assert in_library("ab" * 32) is None
+    out = tmp_path / "out.png"
+    assert run("paint", save("photo.png"), red, blue, "--engine", "instant", "--size", 64, "-o", out) == 0
+    sources = Record.from_xmp(read(out).metadata).pictures
+    assert {name: source.licence for name, source in sources.items()} == {
+        "fine_red.png": "CC BY-NC 4.0", "fine_blue.png": None,
+    }  # fmt: skip
+
+
+def offered_in_library() -> list[dict[str, Any]]:
+    return [one for one in offered() if one["kind"] == "library"]

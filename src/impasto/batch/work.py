@@ -16,6 +16,7 @@ from impasto.batch.ledger import BatchJob, Ledger
 from impasto.batch.plan import Pair
 from impasto.brief import Brief
 from impasto.errors import ImpastoError, InputError, OutputError
+from impasto.library.folder import licence_of
 from impasto.media.files import check_apart, check_name, make_folder
 from impasto.media.image import MAX_PIXELS, Picture
 from impasto.processes import deaf_to_interrupts
@@ -139,7 +140,8 @@ def _paint_all(batch: Batch, stop: Event) -> None:
 
 def _painted(batch: Batch, job: BatchJob, methods: dict[str, Growing]) -> Picture:
     if job.brief not in methods:
-        methods[job.brief] = open_brief(Brief.from_json(job.brief), Pictures(max_pixels=batch.max_pixels))
+        pictures = Pictures(max_pixels=batch.max_pixels, licence_of=licence_of)
+        methods[job.brief] = open_brief(Brief.from_json(job.brief), pictures)
     return painted(methods[job.brief].on(job.content))
 
 

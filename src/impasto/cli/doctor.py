@@ -10,6 +10,9 @@ _EXTRAS = {
     "masks": "cv2",
     "film": "av",
     "openvino": "openvino",
+    "studio": "fastapi",
+    "postgres": "psycopg",
+    "sign": "c2pa",
 }
 
 
@@ -25,7 +28,7 @@ def doctor() -> None:
 
     from impasto.device import choose_device, free_memory, in_bfloat16
     from impasto.encoders.compact import compact_weights
-    from impasto.library.catalogue import library_folder
+    from impasto.library.folder import library_folder
     from impasto.shelf.models import models, shelf_folder
     from impasto.weights.fetch import PUBLISHED, cache_folder, cached
 

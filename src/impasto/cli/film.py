@@ -92,13 +92,14 @@ def film(
         styles: The paintings whose manner it takes; or a trained painter: a file, or a name like looks:swirls.
         output: The film to write: .mp4 .mov .mkv .webm .avi .gif .webp .png; or pictures like frame_%04d.png.
     """
+    from impasto.library.folder import licence_of
     from impasto.recipes import film as recipe_of_films
     from impasto.recipes.asked import Asked, parse_blend
     from impasto.recipes.pictures import Pictures
 
     if not 0 <= moving.steady <= 1:
         raise SettingsError(f"Expected --steady from 0 to 1, not {moving.steady:g}.")
-    pictures, changes = Pictures(), {"size": "max", **explicit(recipe)}
+    pictures, changes = Pictures(licence_of=licence_of), {"size": "max", **explicit(recipe)}
     brief = Asked(
         styles, how.engine, how.preset, changes, parse_blend(how.blend), how.weights, where.region or [],
         where.mask, where.keep, (where.regions, where.style_regions), usual="instant",

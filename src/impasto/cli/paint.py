@@ -79,6 +79,7 @@ def paint(
         output: The picture to write: .png .jpg .webp .tif .avif .heic .bmp .gif; - writes a PNG to standard output.
     """
     from impasto.cli.streams import files_for_streams
+    from impasto.library.folder import licence_of
     from impasto.media.files import check_apart
     from impasto.recipes.asked import Asked, parse_blend
     from impasto.recipes.output import Output
@@ -89,7 +90,7 @@ def paint(
         target = Output(path, files.quality, files.depth, files.dpi, files.json)
         inputs = [photo, *styles, how.weights, how.engine, how.preset]
         _check(target, inputs, work, force=files.force)
-        pictures = Pictures(max_pixels=files.max_pixels)
+        pictures = Pictures(max_pixels=files.max_pixels, licence_of=licence_of)
         brief = Asked(
             styles, how.engine, how.preset, changes, parse_blend(how.blend), how.weights, where.region or [],
             where.mask, where.keep, (where.regions, where.style_regions), target.told(),

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import platformdirs
-
 from impasto.encoders import load_encoder
 from impasto.errors import InputError, OutputError, PictureError
+from impasto.library.folder import library_folder, table
 from impasto.library.traits import SIZE, Traits, traits_of
 from impasto.media.image import dimensions, read
 from impasto.weights.files import sha256
@@ -47,12 +45,6 @@ class Entry:
         return self.path.is_file()
 
 
-def library_folder() -> Path:
-    """Where the user's library lies: `IMPASTO_LIBRARY`, or a folder of the user's data."""
-    named = os.environ.get("IMPASTO_LIBRARY")
-    return Path(named or Path(platformdirs.user_data_dir("impasto", appauthor=False)) / "library")
-
-
 class Catalogue:
     """The library in `folder`, or in the user's.
 
@@ -62,7 +54,7 @@ class Catalogue:
 
     def __init__(self, folder: Path | None = None) -> None:
         folder = folder or library_folder()
-        self.path = folder / "styles.sqlite"
+        self.path = table(folder)
         with self._opened():
             folder.mkdir(parents=True, exist_ok=True)
             self._table = sqlite3.connect(self.path, timeout=60)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -25,11 +25,13 @@ class Pictures:
         given: pictures or files by name.
         max_pixels: the largest picture to read.
         may_be_empty: whether masks may cover nothing, as those of films do for a while.
+        licence_of: the licence of a picture by its SHA-256, for the record; "" where none is known.
     """
 
     given: Mapping[str, Given] = field(default_factory=dict)
     max_pixels: int = MAX_PIXELS
     may_be_empty: bool = False
+    licence_of: Callable[[str], str] = lambda _: ""
 
     def place(self, name: Given) -> Given:
         """The picture or file of that name."""
@@ -74,7 +76,8 @@ class Pictures:
         if isinstance(place, Picture):
             own = place.pixels.contiguous().numpy().tobytes()
             return Source(name=name if isinstance(name, str) else "picture", sha256=hashlib.sha256(own).hexdigest())
-        return Source(name=Path(place).name, sha256=sha256(Path(place)))
+        digest = sha256(Path(place))
+        return Source(name=Path(place).name, sha256=digest, licence=self.licence_of(digest) or None)
 
 
 def recorded(brief: Brief, pictures: Pictures) -> tuple[Brief, dict[str, Source]]:

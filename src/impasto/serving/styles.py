@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from functools import lru_cache
 from typing import Any
 
 from impasto.errors import ImpastoError
 from impasto.library.catalogue import Catalogue, Entry
+from impasto.library.folder import is_commercial
 from impasto.shelf.card import read_card
 from impasto.shelf.models import models
-
-_NOT_COMMERCIAL = re.compile(r"\bnc\b|non-?commercial|not for commercial", re.IGNORECASE)
 
 
 def offered() -> list[dict[str, Any]]:
@@ -37,7 +35,7 @@ def _entries() -> list[Entry]:
 
 
 def _rights(licence: str) -> dict[str, Any]:
-    return {"licence": licence, "commercial": not _NOT_COMMERCIAL.search(licence)}
+    return {"licence": licence, "commercial": is_commercial(licence)}
 
 
 @lru_cache(maxsize=1)

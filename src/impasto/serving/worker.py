@@ -137,13 +137,14 @@ class Worker:
 
     def _opening(self, asked: JobRequest) -> Growing:
         """The engine of a brief; the last ones are kept."""
+        from impasto.library.folder import licence_of
         from impasto.recipes.painting import open_brief
         from impasto.recipes.pictures import Pictures
 
         key = asked.brief.to_json()
         if key not in self._opened:
             given = {name: self._file(name) for name in asked.brief.pictures()}
-            self._opened[key] = open_brief(asked.brief, Pictures(given, MOST_PIXELS))
+            self._opened[key] = open_brief(asked.brief, Pictures(given, MOST_PIXELS, licence_of=licence_of))
             if len(self._opened) > _KEPT:
                 self._opened.popitem(last=False)
         self._opened.move_to_end(key)
