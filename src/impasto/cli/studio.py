@@ -5,13 +5,24 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import Parameter
 
 from impasto.errors import SettingsError
 
+_RATE = re.compile(r"[1-9][0-9]{0,6}/(second|minute|hour)")
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{16,256}")
 
 
-def studio(*, port: int = 8787, folder: Path | None = None, workers: int = 2, no_browser: bool = False) -> None:
+def studio(
+    *,
+    port: int = 8787,
+    folder: Path | None = None,
+    workers: int = 2,
+    sign: Annotated[bool, Parameter(negative="")] = False,
+    no_browser: Annotated[bool, Parameter(negative="")] = False,
+) -> None:
     """Open the studio: a page on this machine to paint in.
 
     Jobs and pictures are kept; after a crash they go on.
@@ -25,6 +36,7 @@ def studio(*, port: int = 8787, folder: Path | None = None, workers: int = 2, no
         port: Where the page is; 0: any that is free.
         folder: Where jobs and pictures lie; by default in your data folder.
         workers: Processes that paint. Of two or more, the first takes what is quick.
+        sign: Sign what is painted, as `impasto sign` does by your own key.
         no_browser: Only say where the page is.
     """
     import webbrowser
@@ -34,7 +46,7 @@ def studio(*, port: int = 8787, folder: Path | None = None, workers: int = 2, no
         if not no_browser:
             webbrowser.open(address)
 
-    _serve(folder, "127.0.0.1", port, workers, opened)
+    _serve(folder, "127.0.0.1", port, workers, opened, signs=sign)
 
 
 def serve(
@@ -46,6 +58,9 @@ def serve(
     database: str | None = None,
     storage: str | None = None,
     workers: int = 2,
+    rate: str = "600/minute",
+    trusted_proxy: str = "",
+    sign: Annotated[bool, Parameter(negative="")] = False,
 ) -> None:
     """Serve the studio and its API to others, who must know a token.
 
@@ -62,6 +77,9 @@ def serve(
         database: The queue of jobs: postgresql://user@host/name, for many machines. The password is PGPASSWORD's.
         storage: Where pictures lie: a folder, or s3://, gs:// or az://.
         workers: Processes that paint. Of two or more, the first takes what is quick.
+        rate: Requests that change something, of one address, like 600/minute or 10/second.
+        trusted_proxy: The address of a proxy before it, whose X-Forwarded-For is believed.
+        sign: Sign what is painted, as `impasto sign` does by your own key.
     """
     token = None
     if token_file is not None:
@@ -71,13 +89,16 @@ def serve(
             raise SettingsError(f"{token_file} cannot be read ({error}); give a file with the token.") from error
         if not _TOKEN.fullmatch(token):
             raise SettingsError(f"Expected {token_file} to hold a token of 16 letters and digits or more.")
-    places = {"token": token, "database": database, "storage": storage}
-    _serve(folder, host, port, workers, lambda address: print(f"Serving at {address}", flush=True), **places)
+    if not _RATE.fullmatch(rate):
+        raise SettingsError(f"Expected --rate like 600/minute, not {rate}.")
+    opened = lambda address: print(f"Serving at {address}", flush=True)  # noqa: E731
+    _serve(
+        folder, host, port, workers, opened, token=token, database=database, storage=storage, rate=rate,
+        proxy=trusted_proxy, signs=sign,
+    )  # fmt: skip
 
 
-def _serve(
-    folder: Path | None, host: str, port: int, workers: int, opened: Callable[[str], None], **places: str | None
-) -> None:
+def _serve(folder: Path | None, host: str, port: int, workers: int, opened: Callable[[str], None], **more: Any) -> None:
     from platformdirs import user_data_path
 
     from impasto.serving.studio import serve_studio
@@ -87,4 +108,4 @@ def _serve(
     if not 0 <= port <= 65535:
         raise SettingsError(f"Expected a --port from 0 to 65535, not {port}.")
     place = folder or user_data_path("impasto") / "studio"
-    serve_studio(place, host=host, port=port, workers=workers, opened=opened, **places)
+    serve_studio(place, host=host, port=port, workers=workers, opened=opened, **more)

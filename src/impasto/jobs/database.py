@@ -183,6 +183,15 @@ class DatabaseQueue:
         with self._reading() as reading:
             return int(_do(reading, "SELECT count(*) FROM jobs WHERE state = 'waiting'").scalar_one())
 
+    def counts(self) -> dict[str, int]:
+        with self._reading() as reading:
+            return {row[0]: row[1] for row in _do(reading, "SELECT state, count(*) FROM jobs GROUP BY state")}
+
+    def mentions(self, text: str) -> bool:
+        with self._reading() as reading:
+            found = _do(reading, "SELECT 1 FROM jobs WHERE request LIKE :like LIMIT 1", like=f"%{text}%")
+            return found.first() is not None
+
     def close(self) -> None:
         """Let go of the database."""
         self._engine.dispose()

@@ -112,3 +112,11 @@ class Queue(Protocol):
     def waiting(self) -> int:
         """How many wait."""
         ...
+
+    def counts(self) -> dict[str, int]:
+        """How many are in each state."""
+        ...
+
+    def mentions(self, text: str) -> bool:
+        """Whether any job asks for something that has this in it."""
+        ...

@@ -22,6 +22,7 @@ from starlette.exceptions import HTTPException
 from impasto.brief import Brief
 from impasto.errors import InputError, OutputError, PictureError
 from impasto.jobs.queue import ENDED, Job, QueueAwayError, QueueFullError
+from impasto.serving.counting import Figures
 from impasto.serving.service import Refusal, Service, is_wanted, told
 from impasto.serving.styles import offered
 from impasto.settings import PRESETS
@@ -30,6 +31,7 @@ from impasto.shelf.models import find, models
 
 _LOOK_SECONDS, _AWAY_SECONDS, _ALIVE_SECONDS = 0.1, 1.0, 15.0
 _LONGEST_WAIT = 60.0
+_MOST_STREAMS = 200
 _RETRY_AFTER = "5"
 _CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self'; "
@@ -39,7 +41,7 @@ _PICTURE_HEADERS = {"Content-Security-Policy": "default-src 'none'; sandbox", "C
 _log = logging.getLogger("impasto.serving")
 
 
-def build(service: Service, ready: Callable[[], bool] = lambda: True) -> FastAPI:
+def build(service: Service, figures: Figures, ready: Callable[[], bool] = lambda: True) -> FastAPI:
     """The application; `ready` says whether there is anybody to work."""
     app = FastAPI(title="Impasto", docs_url=None, redoc_url=None, openapi_url="/v1/openapi.json")
     _answer_problems(app)
@@ -48,7 +50,8 @@ def build(service: Service, ready: Callable[[], bool] = lambda: True) -> FastAPI
     _add_ways_of_jobs(app, service)
     _add_pictures(app, service)
     _add_events(app, service)
-    _add_lists(app, service, ready)
+    _add_lists(app)
+    _add_state(app, service, figures, ready)
     page = resources.files("impasto.serving") / "page"
 
     @app.get("/", include_in_schema=False)
@@ -174,16 +177,20 @@ def _add_pictures(app: FastAPI, service: Service) -> None:
 
 
 def _add_events(app: FastAPI, service: Service) -> None:
+    following: set[int] = set()
+
     @app.get("/v1/events")
     async def events(request: Request) -> StreamingResponse:
         """All that changes of your jobs, as server-sent events; Last-Event-ID goes on from there."""
         given = request.headers.get("last-event-id") or request.query_params.get("after") or "0"
         after = int(given) if given.isdigit() and len(given) < 16 else 0
-        stream = _events(request, service, _client(request), after)
+        if len(following) >= _MOST_STREAMS:
+            raise Refusal(429, "too_many_streams", "Too many follow the events already; try again in a while.")
+        stream = _counted(_events(request, service, _client(request), after), following)
         return StreamingResponse(stream, media_type="text/event-stream", headers={"Cache-Control": "no-store"})
 
 
-def _add_lists(app: FastAPI, service: Service, ready: Callable[[], bool]) -> None:
+def _add_lists(app: FastAPI) -> None:
     @app.get("/v1/styles")
     def styles() -> list[dict[str, Any]]:
         """Styles that networks have learned, and those of the library."""
@@ -204,6 +211,12 @@ def _add_lists(app: FastAPI, service: Service, ready: Callable[[], bool]) -> Non
     def schema() -> dict[str, Any]:
         """What a brief may hold."""
         return Brief.model_json_schema()
+
+
+def _add_state(app: FastAPI, service: Service, figures: Figures, ready: Callable[[], bool]) -> None:
+    @app.get("/metrics", include_in_schema=False)
+    def metrics() -> Response:
+        return Response(figures.told(), media_type="text/plain; version=0.0.4")
 
     @app.get("/livez", include_in_schema=False)
     def live() -> dict[str, str]:
@@ -266,6 +279,15 @@ async def _when_done(request: Request, service: Service, job: Job) -> Response:
         return JSONResponse(told(current or job), 202, {"Location": f"/v1/jobs/{job.id}"})
     data = await run_in_threadpool(service.picture, current)
     return Response(data, media_type="image/png", headers={**_PICTURE_HEADERS, "Location": f"/v1/jobs/{job.id}"})
+
+
+async def _counted(stream: AsyncIterator[str], following: set[int]) -> AsyncIterator[str]:
+    following.add(id(stream))
+    try:
+        async for line in stream:
+            yield line
+    finally:
+        following.discard(id(stream))
 
 
 async def _events(request: Request, service: Service, client: str, after: int) -> AsyncIterator[str]:

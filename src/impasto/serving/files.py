@@ -17,6 +17,11 @@ def shown(id: str) -> str:
     return f"shown/{id}.jpg"
 
 
+def size(id: str) -> str:
+    """Its height and width, as text."""
+    return f"shown/{id}.txt"
+
+
 def result(job: Job) -> str:
     """The finished picture; the same for all jobs that ask for the same."""
     return f"results/{hashlib.sha256(job.request.encode()).hexdigest()}.png"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +20,7 @@ Send = Callable[[Message], Awaitable[None]]
 MOST_BYTES = 64 << 20
 LOCAL_HOSTS = ("127.0.0.1", "localhost", "[::1]", "testserver")
 _OPEN = ("/livez", "/readyz")
+_CHANGING = ("POST", "PUT", "PATCH", "DELETE")
 _HEADERS = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
@@ -34,12 +36,27 @@ class Guard:
     Args:
         hosts: names by which it may be asked; any where there is a token.
         token: what whoever asks must know; none is needed on this machine.
+        most_bytes: of a request.
+        rate: requests that change something from one address, like `600/minute`; "" for any number.
+        proxy: the address of a proxy before it, whose word is taken for who asks (`X-Forwarded-For`).
+        count: told of every answer: method, status, seconds until it began.
     """
 
     app: Callable[[Scope, Receive, Send], Awaitable[None]]
     hosts: tuple[str, ...] = LOCAL_HOSTS
     token: str | None = None
     most_bytes: int = MOST_BYTES
+    rate: str = ""
+    proxy: str = ""
+    count: Callable[[str, int, float], None] = lambda *_: None
+
+    def __post_init__(self) -> None:
+        if self.rate:
+            from limits import parse
+            from limits.storage import MemoryStorage
+            from limits.strategies import FixedWindowRateLimiter
+
+            self._limit, self._limiter = parse(self.rate), FixedWindowRateLimiter(MemoryStorage())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -49,12 +66,13 @@ class Guard:
         if self.token is not None and (given := _given_token(scope)) and _same(given, self.token):
             await _remember(send, given)
             return
+        began, seen = time.monotonic(), 0
         refused = self._refusal(scope, headers)
         if refused:
+            self.count(scope["method"], refused[0], time.monotonic() - began)
             await _problem(send, *refused)
             return
         scope.setdefault("state", {})["client"] = self._client(headers)
-        seen = 0
 
         async def counted() -> Message:
             nonlocal seen
@@ -66,6 +84,7 @@ class Guard:
 
         async def marked(message: Message) -> None:
             if message["type"] == "http.response.start":
+                self.count(scope["method"], message["status"], time.monotonic() - began)
                 message["headers"] = [*message.get("headers", []), *_HEADERS]
             await send(message)
 
@@ -86,7 +105,23 @@ class Guard:
             return 413, "too_large", f"Expected no more than {self.most_bytes} bytes."
         if self.token is not None and scope["path"] not in _OPEN and not self._knows(headers):
             return 401, "no_token", "Expected the token, as Authorization: Bearer TOKEN."
+        if (
+            self.rate
+            and scope["method"] in _CHANGING
+            and not self._limiter.hit(self._limit, self._address(scope, headers))
+        ):
+            return 429, "too_often", f"More than {self.rate.replace('/', ' requests a ')}; wait a little."
         return None
+
+    def _may(self, address: str) -> bool:
+        return self._limiter.hit(self._limit, address)
+
+    def _address(self, scope: Scope, headers: dict[str, str]) -> str:
+        """Who asks, as far as can be told; the last address that a proxy of ours has added."""
+        own = (scope.get("client") or ("", 0))[0]
+        if self.proxy and own == self.proxy:
+            return headers.get("x-forwarded-for", own).rpartition(",")[2].strip()
+        return str(own)
 
     def _knows(self, headers: dict[str, str]) -> bool:
         given = headers.get("authorization", "").removeprefix("Bearer ").strip() or _cookie(headers, "impasto_token")
@@ -125,5 +160,6 @@ def _cookie(headers: dict[str, str], name: str) -> str:
 async def _problem(send: Send, status: int, code: str, detail: str) -> None:
     body = json.dumps({"status": status, "code": code, "detail": detail}).encode()
     headers = [(b"content-type", b"application/problem+json"), (b"content-length", str(len(body)).encode()), *_HEADERS]
+    headers += [(b"retry-after", b"5")] if status == 429 else []
     await send({"type": "http.response.start", "status": status, "headers": [*headers, (b"connection", b"close")]})
     await send({"type": "http.response.body", "body": body})

@@ -11,15 +11,19 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from impasto.brief import Brief
+from impasto.engine.scales import plan_scales
 from impasto.errors import InputError, SettingsError
+from impasto.media.geometry import fit
 from impasto.provenance import Record
 from impasto.serving.selection import Selection
-from impasto.settings import describe, preset
+from impasto.settings import Recipe, describe, preset
 from impasto.shelf.models import models
 
 LARGEST = 4096
 MOST_STEPS = 2000
 MOST_STYLES = 8
+MOST_WORK = 4000.0
+"""Of `JobRequest.price`: two cores do 2 to 5 a second by optimisation, and a job has half an hour."""
 _UPLOAD = re.compile(r"[0-9a-f]{64}")
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}(:[A-Za-z0-9_-]{1,64})?|[0-9a-f]{64}(#[0-9a-fA-F]{6})?")
 _QUICK_SIZE = 1024
@@ -67,6 +71,16 @@ class JobRequest:
         """Whether it takes a second or two."""
         size = self.brief.settings.size
         return self.brief.engine != "optimize" and size != "max" and size <= _QUICK_SIZE
+
+    def price(self, height: int, width: int) -> float:
+        """Millions of pixels that it paints, times steps and styles, of a photo of this size."""
+        size, settings = self.brief.settings.size, self.brief.settings
+        height, width = fit(height, width, max(height, width) if size == "max" else size)
+        styles = sum(len(region.styles) for region in self.brief.regions)
+        if not isinstance(settings, Recipe):
+            return styles * height * width / 1e6
+        scales = plan_scales(height, width, settings.steps, pyramid=settings.pyramid)
+        return styles * sum(scale.cost for scale in scales) / 1e6
 
     @property
     def uploads(self) -> list[str]:

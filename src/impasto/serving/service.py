@@ -8,16 +8,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from impasto.errors import InputError
+from impasto.errors import InputError, OutputError
 from impasto.jobs.queue import Job, Queue
 from impasto.provenance import Record
 from impasto.serving import files, styles
 from impasto.serving.decoding import Decoder
-from impasto.serving.request import JobRequest, MaskRequest, is_upload, of_record
+from impasto.serving.request import MOST_WORK, JobRequest, MaskRequest, is_upload, of_record
 from impasto.serving.storage import Storage
 
 MOST_FILE_BYTES = 25 << 20
-KEPT_SECONDS = 600.0
+LEAST_FREE_BYTES = 500 << 20
+KEPT_SECONDS, UPLOAD_SECONDS = 600.0, 7 * 86400.0
 PASSING = "look-"
 """How ids of jobs begin that are not listed: looks in passing, while a slider moves."""
 
@@ -45,12 +46,15 @@ class Service:
         Raises:
             PictureError: it cannot be used.
         """
+        if self.storage.free() < LEAST_FREE_BYTES:
+            raise OutputError("Less than 500 MiB are free.")
         if len(data) > MOST_FILE_BYTES:
             raise Refusal(413, "too_large", f"Expected at most {MOST_FILE_BYTES >> 20} MiB a file.")
         height, width, shown, record = self.decoder.look(data)
         id = hashlib.sha256(data).hexdigest()
         self.storage.put_new(files.upload(id), data)
         self.storage.put(files.shown(id), shown)
+        self.storage.put(files.size(id), f"{height} {width}".encode())
         asked = self._asked(id, record) if record else {}
         return {"id": id, "height": height, "width": width, **asked}
 
@@ -82,6 +86,9 @@ class Service:
         missing = [upload for upload in asked.uploads if not self._has(upload)]
         if missing:
             raise InputError(f"There is no upload {missing[0]}; POST it to /v1/uploads first.")
+        height, width = map(int, (self.storage.get(files.size(asked.photo)) or b"1 1").split())
+        if asked.price(height, width) > MOST_WORK:
+            raise InputError("That is too much work for one job; give a smaller size, fewer steps or fewer styles.")
         return self.queue.enter(id, client, asked.to_json(), quick=asked.quick)
 
     def _has(self, id: str) -> bool:
@@ -105,10 +112,14 @@ class Service:
         }
 
     def sweep(self, now: float) -> None:
-        """Remove looks in passing and what was deleted, with their files."""
+        """Remove looks in passing and what was deleted, with their files, and old uploads that no job needs."""
         for job in self.queue.forget(now - KEPT_SECONDS, PASSING):
             for name in (files.result(job), files.shown_result(job), files.thumbnail(job), *files.passing(job)):
                 self.storage.delete(name)
+        for id in self.storage.older("uploads/", now - UPLOAD_SECONDS):
+            if not self.queue.mentions(id):
+                for name in (files.upload(id), files.shown(id), files.size(id)):
+                    self.storage.delete(name)
 
     def job(self, id: str, client: str) -> Job:
         """A client's own job."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,10 +28,9 @@ class Storage:
             from obstore.store import LocalStore, from_url
         except ImportError as error:
             raise SettingsError("The studio needs an extra; install it with: pip install 'impasto[studio]'.") from error
+        self._folder = None if "://" in str(place) else Path(place).resolve()
         try:
-            self._store: ObjectStore = (
-                from_url(str(place)) if "://" in str(place) else LocalStore(Path(place).resolve(), mkdir=True)
-            )
+            self._store: ObjectStore = LocalStore(self._folder, mkdir=True) if self._folder else from_url(str(place))
         except BaseError as error:
             raise SettingsError(f"{place} cannot be used as a storage ({str(error).splitlines()[0]}).") from error
 
@@ -74,6 +74,17 @@ class Storage:
         except FileNotFoundError:
             return False
         return True
+
+    def older(self, prefix: str, before: float) -> list[str]:
+        """Names under a prefix, without it, of what was last put before a time."""
+        import obstore
+
+        found = [meta for chunk in obstore.list(self._store, prefix) for meta in chunk]
+        return [meta["path"].removeprefix(prefix) for meta in found if meta["last_modified"].timestamp() < before]
+
+    def free(self) -> float:
+        """Bytes that there is room for; beyond all measure in a bucket."""
+        return shutil.disk_usage(self._folder).free if self._folder else float("inf")
 
     def delete(self, name: str) -> None:
         """Remove what is there, if there is anything."""

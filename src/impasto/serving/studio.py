@@ -14,7 +14,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import psutil
+
 from impasto.errors import SettingsError
+from impasto.identity import Identity
 from impasto.jobs.database import DatabaseQueue
 from impasto.serving.guard import LOCAL_HOSTS
 from impasto.serving.worker import DATABASE
@@ -36,6 +39,7 @@ class Crew:
     database: str
     storage: str
     workers: int
+    signs: bool
     _processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
     _leaving: threading.Event = field(default_factory=threading.Event)
 
@@ -46,7 +50,11 @@ class Crew:
 
     def complete(self) -> bool:
         """Whether all are there."""
-        return bool(self._processes) and all(process.poll() is None for process in self._processes)
+        return self.count() == self.workers
+
+    def count(self) -> int:
+        """How many are there."""
+        return sum(process.poll() is None for process in self._processes)
 
     def leave(self) -> None:
         """Tell all to stop between two steps; what they were at waits to go on."""
@@ -60,6 +68,10 @@ class Crew:
             except subprocess.TimeoutExpired:
                 process.kill()
 
+    def _bytes_each(self) -> int:
+        """The most memory that a painter may take for a job: not more than 4 GB, in all not more than 70 %."""
+        return int(min(4e9, 0.7 * psutil.virtual_memory().total / self.workers))
+
     def _watch(self) -> None:
         while not self._leaving.wait(_AGAIN_SECONDS):
             for number, process in enumerate(self._processes):
@@ -67,11 +79,13 @@ class Crew:
                     self._processes[number] = self._new(number)
 
     def _new(self, number: int) -> subprocess.Popen[bytes]:
-        quick = ["--quick"] if number == 0 and self.workers > 1 else []
+        more = ["--quick"] if number == 0 and self.workers > 1 else []
+        more += ["--sign"] if self.signs else []
         threads = max(1, (os.cpu_count() or 1) // self.workers)
-        command = [sys.executable, "-m", "impasto.serving.worker", self.storage, *quick]
+        more += ["--threads", str(threads), "--memory", str(self._bytes_each()), "--parent", str(os.getpid())]
+        command = [sys.executable, "-m", "impasto.serving.worker", self.storage, *more]
         environment = {**os.environ, "OMP_NUM_THREADS": str(threads), DATABASE: self.database}
-        return subprocess.Popen([*command, "--threads", str(threads), "--parent", str(os.getpid())], env=environment)
+        return subprocess.Popen(command, env=environment)
 
 
 def serve_studio(
@@ -83,6 +97,9 @@ def serve_studio(
     token: str | None = None,
     database: str | None = None,
     storage: str | None = None,
+    signs: bool = False,
+    rate: str = "",
+    proxy: str = "",
     opened: Callable[[str], None] | None = None,
 ) -> None:
     """Serve until interrupted; jobs and pictures lie in `folder`.
@@ -96,6 +113,7 @@ def serve_studio(
         import uvicorn
 
         from impasto.serving.api import build
+        from impasto.serving.counting import Figures
         from impasto.serving.decoding import Decoder
         from impasto.serving.patience import PatientProtocol
         from impasto.serving.service import Service
@@ -108,9 +126,14 @@ def serve_studio(
     place = storage or str(folder / "files")
     url = database or f"sqlite:///{(folder / 'jobs.sqlite').absolute()}"
     queue = DatabaseQueue(url)
-    crew, decoder = Crew(url, place, workers), Decoder()
+    if signs:
+        Identity.own()
+    crew, decoder = Crew(url, place, workers, signs), Decoder()
     service = Service(queue, Storage(place), decoder, lambda: server.should_exit)
-    app = Guard(build(service, crew.complete), (*LOCAL_HOSTS, host), token)
+    figures = Figures(queue, crew.count)
+    app = Guard(
+        build(service, figures, crew.complete), (*LOCAL_HOSTS, host), token, rate=rate, proxy=proxy, count=figures.count
+    )
     settings = uvicorn.Config(
         app, host=host, port=port, log_level="warning", access_log=False, server_header=False, timeout_keep_alive=20,
         timeout_graceful_shutdown=2, lifespan="off", http=PatientProtocol,

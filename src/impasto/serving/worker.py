@@ -22,11 +22,12 @@ from impasto.errors import ImpastoError, PictureError
 from impasto.jobs.database import DatabaseQueue
 from impasto.jobs.queue import Job, Queue, QueueAwayError, State
 from impasto.serving import files
-from impasto.serving.request import JobRequest
+from impasto.serving.request import JobRequest, is_upload
 from impasto.serving.selection import MOST_PIXELS, SHOWN_SIZE
 from impasto.serving.storage import Storage
 
 if TYPE_CHECKING:
+    from impasto.brief import Brief
     from impasto.media.image import Picture
     from impasto.recipes.grown import Growing
 
@@ -38,7 +39,12 @@ _PREVIEW_SECONDS = 0.7
 _LONGEST, _LONGEST_QUICK = 1800.0, 120.0
 _KEPT = 6
 _THUMBNAIL_SIZE = 360
-_CODES = {"PictureError": "bad_picture", "TooLargeError": "too_large", "DivergedError": "diverged"}
+_CODES = {
+    "PictureError": "bad_picture",
+    "TooLargeError": "too_large",
+    "DivergedError": "diverged",
+    "OutputError": "no_room",
+}
 
 
 @dataclass
@@ -50,6 +56,8 @@ class Worker:
     quick: bool
     folder: Path
     parent: int
+    memory: int
+    signs: bool = False
     leaving: threading.Event = field(default_factory=threading.Event)
     _opened: OrderedDict[str, Growing] = field(default_factory=OrderedDict)
 
@@ -126,7 +134,7 @@ class Worker:
         if step is None or step.done >= 1:
             self.storage.put(files.shown_result(job), self._encoded(_small(picture, SHOWN_SIZE), "jpg"))
             self.storage.put(files.thumbnail(job), self._encoded(_small(picture, _THUMBNAIL_SIZE), "jpg"))
-            self.storage.put_new(files.result(job), self._encoded(picture, "png"))
+            self.storage.put_new(files.result(job), self._signed(self._encoded(picture, "png"), asked))
             return True
         self.storage.put(files.partial(job), self._encoded(picture, "png"))
         self.storage.put(files.preview(job), self._encoded(_small(picture, SHOWN_SIZE), "jpg"))
@@ -144,11 +152,26 @@ class Worker:
         key = asked.brief.to_json()
         if key not in self._opened:
             given = {name: self._file(name) for name in asked.brief.pictures()}
-            self._opened[key] = open_brief(asked.brief, Pictures(given, MOST_PIXELS, licence_of=licence_of))
+            pictures = Pictures(given, MOST_PIXELS, licence_of=licence_of)
+            self._opened[key] = open_brief(self._within_memory(asked.brief), pictures)
             if len(self._opened) > _KEPT:
                 self._opened.popitem(last=False)
+            self._tidy(asked)
         self._opened.move_to_end(key)
         return self._opened[key]
+
+    def _tidy(self, asked: JobRequest) -> None:
+        """Remove uploads that neither this job nor an engine that is kept has to do with."""
+        needed = " ".join([*self._opened, *asked.uploads])
+        for path in self.folder.iterdir():
+            if is_upload(path.name) and path.name not in needed:
+                path.unlink()
+
+    def _within_memory(self, brief: Brief) -> Brief:
+        """The same, but it takes no more than this worker may."""
+        most = min(brief.settings.memory_bytes or self.memory, self.memory)
+        settings = brief.settings.model_copy(update={"memory": f"{int(most / 1e6)}MB"})
+        return brief.model_copy(update={"settings": settings})
 
     def _file(self, upload: str) -> Path:
         """An upload as a file of this process."""
@@ -165,6 +188,16 @@ class Worker:
 
         path = self.folder / f"picture.{kind}"
         write(picture, path, force=True)
+        return path.read_bytes()
+
+    def _signed(self, data: bytes, asked: JobRequest) -> bytes:
+        if not self.signs:
+            return data
+        from impasto.identity import Identity
+        from impasto.signing import sign
+
+        path = self.folder / "picture.png"
+        sign(path, path, Identity.own(), [self._file(name) for name in asked.uploads])
         return path.read_bytes()
 
     def _without_paths(self, message: str) -> str:
@@ -232,15 +265,16 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--parent", type=int, required=True, help="the process without which it ends")
     parser.add_argument("--threads", type=int, default=0)
+    parser.add_argument("--memory", type=int, default=4_000_000_000, help="most bytes that a job may take")
+    parser.add_argument("--sign", action="store_true", help="sign results by the user's own key")
     given = parser.parse_args()
     if given.threads:
         import torch
 
         torch.set_num_threads(given.threads)
     with tempfile.TemporaryDirectory(prefix="impasto") as folder:
-        worker = Worker(
-            DatabaseQueue(os.environ.pop(DATABASE)), Storage(given.storage), given.quick, Path(folder), given.parent
-        )
+        queue, storage = DatabaseQueue(os.environ.pop(DATABASE)), Storage(given.storage)
+        worker = Worker(queue, storage, given.quick, Path(folder), given.parent, given.memory, given.sign)
         signal.signal(signal.SIGTERM, lambda *_: worker.leaving.set())
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         _warm()
