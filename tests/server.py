@@ -19,10 +19,11 @@ from fakes import picture
 class Studio:
     """A server in a process of its own."""
 
-    def __init__(self, folder: Path, *options: str) -> None:
+    def __init__(self, folder: Path, *options: str, most_bytes_a_file: int | None = None) -> None:
         command = [sys.executable, "-m", "impasto", *(options or ("studio", "--no-browser"))]
+        limited = ["prlimit", f"--fsize={most_bytes_a_file}"] if most_bytes_a_file else []
         self.process = subprocess.Popen(
-            [*command, "--port", "0", "--folder", str(folder)], stdout=subprocess.PIPE, text=True
+            [*limited, *command, "--port", "0", "--folder", str(folder)], stdout=subprocess.PIPE, text=True
         )
         assert self.process.stdout
         line = self.process.stdout.readline()
@@ -45,6 +46,13 @@ class Studio:
         assert answer.status_code == 201, answer.text
         id: str = answer.json()["id"]
         return id
+
+    def __enter__(self) -> Studio:
+        return self
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        code = self.close()
+        assert kind or code == 0
 
     def close(self) -> int:
         """As Ctrl-C does."""

@@ -23,6 +23,7 @@ from impasto.brief import Brief
 from impasto.errors import InputError, OutputError, PictureError
 from impasto.jobs.queue import ENDED, Job, QueueAwayError, QueueFullError
 from impasto.serving.counting import Figures
+from impasto.serving.schema import EVENTS, JOB, JOB_OR_FORM, MASK, PICTURE, PROBLEMS, UPLOAD, JobTold, Upload
 from impasto.serving.service import Refusal, Service, is_wanted, told
 from impasto.serving.styles import offered
 from impasto.settings import PRESETS
@@ -33,6 +34,7 @@ _LOOK_SECONDS, _AWAY_SECONDS, _ALIVE_SECONDS = 0.1, 1.0, 15.0
 _LONGEST_WAIT = 60.0
 _MOST_STREAMS = 200
 _RETRY_AFTER = "5"
+_UPLOADED: dict[str, Any] = {"response_model": Upload, "response_model_exclude_none": True}
 _CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self'; "
     "font-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -43,7 +45,7 @@ _log = logging.getLogger("impasto.serving")
 
 def build(service: Service, figures: Figures, ready: Callable[[], bool] = lambda: True) -> FastAPI:
     """The application; `ready` says whether there is anybody to work."""
-    app = FastAPI(title="Impasto", docs_url=None, redoc_url=None, openapi_url="/v1/openapi.json")
+    app = FastAPI(title="Impasto", docs_url=None, redoc_url=None, openapi_url="/v1/openapi.json", responses=PROBLEMS)
     _answer_problems(app)
     _add_uploads(app, service)
     _add_jobs(app, service)
@@ -69,7 +71,9 @@ def _client(request: Request) -> str:
 
 
 def _add_uploads(app: FastAPI, service: Service) -> None:
-    @app.post("/v1/uploads", status_code=201)
+    @app.post(
+        "/v1/uploads", status_code=201, response_model=Upload, response_model_exclude_none=True, openapi_extra=UPLOAD
+    )
     async def upload(request: Request) -> dict[str, Any]:
         """Keep a picture: the body is the file, or a form with one in it."""
         if request.headers.get("content-type", "").startswith("multipart/"):
@@ -80,12 +84,12 @@ def _add_uploads(app: FastAPI, service: Service) -> None:
             data = await request.body()
         return await run_in_threadpool(service.upload, data)
 
-    @app.get("/v1/uploads/{id}")
+    @app.get("/v1/uploads/{id}", response_class=Response, responses=PICTURE)
     def uploaded(id: str) -> Response:
         """What was uploaded, as a JPEG for the page."""
         return Response(service.shown(id), media_type="image/jpeg", headers=_PICTURE_HEADERS)
 
-    @app.post("/v1/masks", status_code=201)
+    @app.post("/v1/masks", status_code=201, **_UPLOADED, openapi_extra=MASK)
     async def mask(request: Request) -> dict[str, Any]:
         """Keep a mask of what is meant in a photo: in a `box`, at `points` (not `outside`), or `of` subject or face.
 
@@ -96,7 +100,7 @@ def _add_uploads(app: FastAPI, service: Service) -> None:
 
 
 def _add_jobs(app: FastAPI, service: Service) -> None:
-    @app.post("/v1/jobs", status_code=202)
+    @app.post("/v1/jobs", status_code=202, response_model=JobTold, responses=PICTURE, openapi_extra=JOB_OR_FORM)
     async def post(request: Request) -> Response:
         """Enter a job: JSON, or a form with `photo`, `style` (repeat it), `mask` and `brief`.
 
@@ -110,43 +114,43 @@ def _add_jobs(app: FastAPI, service: Service) -> None:
             return await _when_done(request, service, job)
         return JSONResponse(told(job), 202, {"Location": f"/v1/jobs/{job.id}"})
 
-    @app.put("/v1/jobs/{id}", status_code=202)
+    @app.put("/v1/jobs/{id}", status_code=202, response_model=JobTold, openapi_extra=JOB)
     async def put(id: str, request: Request) -> dict[str, Any]:
         """Enter a job under an id of your own; the same again is the same job."""
         given = await _of_json(request)
         return told(await run_in_threadpool(service.enter, _checked_id(id), _client(request), given))
 
-    @app.get("/v1/jobs")
+    @app.get("/v1/jobs", response_model=list[JobTold])
     def jobs(request: Request) -> list[dict[str, Any]]:
         """Your jobs, the newest first."""
         return [told(job) for job in service.queue.list(_client(request)) if is_wanted(job)]
 
-    @app.get("/v1/jobs/{id}")
+    @app.get("/v1/jobs/{id}", response_model=JobTold)
     def get(id: str, request: Request) -> dict[str, Any]:
         """A job as it stands."""
         return told(service.job(id, _client(request)))
 
 
 def _add_ways_of_jobs(app: FastAPI, service: Service) -> None:
-    @app.post("/v1/jobs/{id}/stop", status_code=202)
+    @app.post("/v1/jobs/{id}/stop", status_code=202, response_model=JobTold)
     def stop(id: str, request: Request) -> dict[str, Any]:
         """End it soon, and keep its picture; it can go on."""
         service.job(id, _client(request))
         return told(service.queue.stop(id, "stopped") or service.job(id, _client(request)))
 
-    @app.post("/v1/jobs/{id}/resume", status_code=202)
+    @app.post("/v1/jobs/{id}/resume", status_code=202, response_model=JobTold)
     def resume(id: str, request: Request) -> dict[str, Any]:
         """Go on with a stopped job."""
         service.job(id, _client(request))
         return told(service.queue.go_on(id) or service.job(id, _client(request)))
 
-    @app.patch("/v1/jobs/{id}")
+    @app.patch("/v1/jobs/{id}", response_model=JobTold)
     def star(id: str, request: Request, starred: bool) -> dict[str, Any]:
         """Mark it as one that you like, or take the mark away."""
         service.job(id, _client(request))
         return told(service.queue.star(id, starred) or service.job(id, _client(request)))
 
-    @app.delete("/v1/jobs/{id}", status_code=202)
+    @app.delete("/v1/jobs/{id}", status_code=202, response_model=JobTold)
     def delete(id: str, request: Request) -> dict[str, Any]:
         """End it, if it has not ended, and let it be removed with its pictures."""
         service.job(id, _client(request))
@@ -154,7 +158,7 @@ def _add_ways_of_jobs(app: FastAPI, service: Service) -> None:
 
 
 def _add_pictures(app: FastAPI, service: Service) -> None:
-    @app.get("/v1/jobs/{id}/result")
+    @app.get("/v1/jobs/{id}/result", response_class=Response, responses=PICTURE)
     def result(id: str, request: Request, download: bool = False) -> Response:
         """The picture; of a stopped job, what there is of it."""
         job = service.job(id, _client(request))
@@ -163,13 +167,13 @@ def _add_pictures(app: FastAPI, service: Service) -> None:
             headers["Content-Disposition"] = f'attachment; filename="impasto-{job.id[:8]}.png"'
         return Response(service.picture(job), media_type="image/png", headers=headers)
 
-    @app.get("/v1/jobs/{id}/preview")
+    @app.get("/v1/jobs/{id}/preview", response_class=Response, responses=PICTURE)
     def preview(id: str, request: Request) -> Response:
         """A job's picture as it is now, as a JPEG for the page."""
         data = service.glance(service.job(id, _client(request)))
         return Response(data, media_type="image/jpeg", headers=_PICTURE_HEADERS)
 
-    @app.get("/v1/jobs/{id}/thumbnail")
+    @app.get("/v1/jobs/{id}/thumbnail", response_class=Response, responses=PICTURE)
     def thumbnail(id: str, request: Request) -> Response:
         """The same, small."""
         data = service.glance(service.job(id, _client(request)), small=True)
@@ -179,7 +183,7 @@ def _add_pictures(app: FastAPI, service: Service) -> None:
 def _add_events(app: FastAPI, service: Service) -> None:
     following: set[int] = set()
 
-    @app.get("/v1/events")
+    @app.get("/v1/events", response_class=StreamingResponse, responses=EVENTS)
     async def events(request: Request) -> StreamingResponse:
         """All that changes of your jobs, as server-sent events; Last-Event-ID goes on from there."""
         given = request.headers.get("last-event-id") or request.query_params.get("after") or "0"

@@ -136,7 +136,7 @@ def serve_studio(
     )
     settings = uvicorn.Config(
         app, host=host, port=port, log_level="warning", access_log=False, server_header=False, timeout_keep_alive=20,
-        timeout_graceful_shutdown=2, lifespan="off", http=PatientProtocol,
+        timeout_graceful_shutdown=2, lifespan="off", http=PatientProtocol, proxy_headers=False,
     )  # fmt: skip
     server = uvicorn.Server(settings)
     threading.Thread(target=_sweep, args=(service,), daemon=True, name="sweep").start()
