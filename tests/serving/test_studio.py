@@ -23,13 +23,15 @@ from PIL.PngImagePlugin import PngInfo
 
 import impasto
 from impasto.provenance import Record, Source
+from impasto.signing import verify
 
 from server import Studio, encoded
 
 pytestmark = pytest.mark.once_in("float32")
 
 _STYLE = {"regions": [{"styles": ["looks:mosaic"]}], "settings": {"size": 96}}
-_SLOW = {"engine": "optimize", "settings": {"size": 128, "steps": [400]}}
+_FLAT = {"pyramid": False}
+_SLOW = {"engine": "optimize", "settings": {"size": 128, "steps": [200]}}
 
 
 @pytest.fixture(scope="module")
@@ -214,6 +216,7 @@ def test_what_the_api_refuses(studio: Studio, photo: str, tmp_path: Path) -> Non
         {"regions": [{"styles": ["looks:mosaic"]}], "settings": {"size": 99999}},
         {"regions": [{"styles": ["looks:mosaic"]}], "settings": {"size": "big"}},
         {"regions": [{"styles": [photo]}], "engine": "optimize", "settings": {"steps": [9999]}},
+        {"regions": [{"styles": [photo]}], "engine": "optimize", "settings": {"size": 4096, "steps": [1900], **_FLAT}},
         {"regions": [{"styles": [photo]}], "version": 9},
         {"regions": [{"styles": [photo]}], "hidden": 1},
         {"regions": "x"},
@@ -297,7 +300,7 @@ def test_slow_clients_are_cut_and_others_are_served(studio: Studio) -> None:
         assert studio.client.get("/livez").status_code == 200
 
 
-def test_others_need_a_token(tmp_path: Path) -> None:
+def test_others_need_a_token(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     refused = subprocess.run(
         [sys.executable, "-m", "impasto", "serve", "--host", "0.0.0.0"], capture_output=True, text=True, timeout=60
     )
@@ -305,7 +308,9 @@ def test_others_need_a_token(tmp_path: Path) -> None:
     assert "--token-file" in refused.stderr
     token = tmp_path / "token"
     token.write_text("0123456789abcdef\n")
-    open_to_others = Studio(tmp_path / "f", "serve", "--host", "0.0.0.0", "--token-file", str(token), "--workers", "1")
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    options = ("--host", "0.0.0.0", "--token-file", str(token), "--workers", "1", "--sign")
+    open_to_others = Studio(tmp_path / "f", "serve", *options)
     address = f"http://127.0.0.1:{open_to_others.address.rpartition(':')[2]}"
     assert httpx.get(f"{address}/v1/jobs").json()["code"] == "no_token"
     assert httpx.get(f"{address}/v1/jobs", headers={"Authorization": "Bearer 0123456789abcdeX"}).status_code == 401
@@ -316,6 +321,10 @@ def test_others_need_a_token(tmp_path: Path) -> None:
     with httpx.Client(base_url=address, follow_redirects=True) as browser:
         assert "<!doctype html>" in browser.get("/", params={"token": "0123456789abcdef"}).text
         assert browser.get("/v1/jobs").json() == []
+        photo = browser.post("/v1/uploads", content=encoded(0)).json()["id"]
+        answer = browser.post("/v1/jobs", json={"photo": photo, "brief": _STYLE}, headers={"Prefer": "wait"})
+        (tmp_path / "signed.png").write_bytes(answer.content)
+        assert verify(tmp_path / "signed.png").state == "untrusted"
     assert open_to_others.close() == 0
 
 

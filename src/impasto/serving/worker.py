@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 DATABASE = "IMPASTO_DATABASE"
 """The variable that says where the queue is: other users of the machine do not see it, as they do a command."""
 LEASE, BEAT = 5.0, 0.2
-_IDLE, _AWAY = 0.02, 1.0
+_IDLE, _AWAY = 0.05, 1.0
 _PREVIEW_SECONDS = 0.7
 _LONGEST, _LONGEST_QUICK = 1800.0, 120.0
 _KEPT = 6
