@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # on shared machines the threads of a team wait for each other busily
@@ -17,6 +17,7 @@ from PIL import Image
 sys.path.insert(0, str(Path(__file__).parent))
 
 from fakes import picture
+from postgres import Postgres, programs
 
 SavePicture = Callable[..., Path]
 
@@ -28,6 +29,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     elsewhere = [item for item, other in taken.items() if precision not in (None, other)]
     config.hook.pytest_deselected(items=elsewhere)
     items[:] = [item for item in items if item not in elsewhere]
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A PostgreSQL of the tests' own, if it is installed."""
+    if programs() is None:
+        pytest.skip("PostgreSQL is not installed; Debian's package postgresql brings it")
+    server = Postgres()
+    yield server
+    server.close()
 
 
 @pytest.fixture(autouse=True)

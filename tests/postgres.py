@@ -8,6 +8,8 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+import sqlalchemy
+
 
 def programs() -> Path | None:
     """The folder of PostgreSQL's programs, if it is installed."""
@@ -37,6 +39,13 @@ class Postgres:
     def stop(self) -> None:
         """As a crash does."""
         self._control("-m", "immediate", "stop")
+
+    def empty(self) -> None:
+        """Forget all jobs."""
+        engine = sqlalchemy.create_engine(self.url.replace("://", "+psycopg://"))
+        with engine.begin() as connection:
+            connection.execute(sqlalchemy.text("DROP TABLE IF EXISTS jobs, counter"))
+        engine.dispose()
 
     def close(self) -> None:
         """Stop, and leave nothing."""

@@ -19,18 +19,9 @@ from impasto.errors import SettingsError
 from impasto.jobs.database import DatabaseQueue
 from impasto.jobs.queue import Queue, QueueAwayError, QueueFullError
 
-from postgres import Postgres, programs
+from postgres import Postgres
 
 pytestmark = pytest.mark.once_in("bfloat16")
-
-
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[Postgres]:
-    if programs() is None:
-        pytest.skip("PostgreSQL is not installed; Debian's package postgresql brings it")
-    server = Postgres()
-    yield server
-    server.close()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -38,12 +29,9 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """An empty database of each kind."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'jobs.sqlite'}"
-    url: str = request.getfixturevalue("postgres").url
-    engine = sqlalchemy.create_engine(url.replace("://", "+psycopg://"))
-    with engine.begin() as connection:
-        connection.execute(sqlalchemy.text("DROP TABLE IF EXISTS jobs, counter"))
-    engine.dispose()
-    return url
+    server: Postgres = request.getfixturevalue("postgres")
+    server.empty()
+    return server.url
 
 
 @pytest.fixture

@@ -25,6 +25,7 @@ import impasto
 from impasto.provenance import Record, Source
 from impasto.signing import verify
 
+from postgres import Postgres
 from server import Studio, encoded
 
 pytestmark = pytest.mark.once_in("float32")
@@ -346,9 +347,14 @@ def test_no_more_jobs_are_taken_than_may_wait(tmp_path: Path) -> None:
     assert studio.close() == 0
 
 
-def test_killed_workers_and_servers_lose_no_job(tmp_path: Path) -> None:
-    folder, chance = tmp_path / "killed", random.Random(2)
-    studio = Studio(folder)
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_killed_workers_and_servers_lose_no_job(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    folder, chance, options = tmp_path / "killed", random.Random(2), []
+    if kind == "postgresql":
+        server: Postgres = request.getfixturevalue("postgres")
+        server.empty()
+        options = ["serve", "--database", server.url]
+    studio = Studio(folder, *options)
     photo = studio.upload(encoded(0))
     ids = [f"job-number-{number}" for number in range(8)]
     for number, id in enumerate(ids):
@@ -365,7 +371,7 @@ def test_killed_workers_and_servers_lose_no_job(tmp_path: Path) -> None:
     studio.kill()
     _, alive = psutil.wait_procs(orphans, timeout=20)
     assert not [own.cmdline() for own in alive]
-    studio = Studio(folder)
+    studio = Studio(folder, *options)
     jobs = [studio.wait(id, "done", "failed", seconds=90) for id in ids]
     assert sum(job["state"] == "done" for job in jobs) >= 7
     assert all(job["code"] == "lost" for job in jobs if job["state"] == "failed")

@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
 from impasto.errors import SettingsError
 from impasto.jobs.queue import Job, QueueAwayError, QueueFullError, State
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection, Engine
+    from sqlalchemy import Connection, Engine, TextClause
 
 MOST_TRIES = 2
 MOST_WAITING, MOST_OF_CLIENT = 32, 16
@@ -65,11 +66,7 @@ class DatabaseQueue:
         with self._change() as change:
             if known := _one(change, "WHERE id = :id", id=id):
                 return known
-            waiting = "SELECT count(*) FROM jobs WHERE state = 'waiting'"
-            if _do(change, waiting).scalar_one() >= self.most_waiting:
-                raise QueueFullError("Too many jobs wait already; try again in a while.")
-            if _do(change, f"{waiting} AND client = :client", client=client).scalar_one() >= self.most_of_client:
-                raise QueueFullError("Too many of your jobs wait already; try again when one is done.")
+            self._check_room(change, client)
             _do(
                 change,
                 """INSERT INTO jobs (id, client, request, quick, entered, changed, news)
@@ -77,6 +74,18 @@ class DatabaseQueue:
                 id=id, client=client, request=request, quick=int(quick), now=self._now(change), news=_number(change),
             )  # fmt: skip
             return _known(change, id)
+
+    def check_room(self, client: str) -> None:
+        with self._reading() as reading:
+            self._check_room(reading, client)
+
+    def _check_room(self, connection: Connection, client: str) -> None:
+        own = "sum(CASE WHEN client = :client THEN 1 ELSE 0 END)"
+        counted = _do(connection, f"SELECT count(*), {own} FROM jobs WHERE state = 'waiting'", client=client).one()
+        if counted[0] >= self.most_waiting:
+            raise QueueFullError("Too many jobs wait already; try again in a while.")
+        if (counted[1] or 0) >= self.most_of_client:
+            raise QueueFullError("Too many of your jobs wait already; try again when one is done.")
 
     def claim(self, lease: float, *, quick: bool = False) -> Job | None:
         if not self._any(quick):
@@ -233,7 +242,11 @@ def _engine(url: str) -> Engine:
     try:
         own = {"timeout" if kind == "sqlite" else "connect_timeout": int(_PATIENCE)}
         engine = sqlalchemy.create_engine(
-            f"{_DRIVERS[kind]}://{rest}", connect_args=own, pool_size=20, max_overflow=40, pool_pre_ping=True
+            f"{_DRIVERS[kind]}://{rest}",
+            connect_args=own,
+            pool_size=20,
+            max_overflow=40,
+            pool_pre_ping=kind != "sqlite",
         )
     except ImportError as error:
         raise SettingsError("PostgreSQL needs an extra; install it with: pip install 'impasto[postgres]'.") from error
@@ -298,9 +311,14 @@ def _all(connection: Connection, where: str, **values: Any) -> Sequence[Job]:
 
 
 def _do(connection: Connection, statement: str, **values: Any) -> Any:
+    return connection.execute(_parsed(statement), values)
+
+
+@lru_cache(maxsize=256)
+def _parsed(statement: str) -> TextClause:
     from sqlalchemy import text
 
-    return connection.execute(text(statement), values)
+    return text(statement)
 
 
 def _job(row: Any) -> Job:

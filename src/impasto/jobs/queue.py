@@ -109,6 +109,14 @@ class Queue(Protocol):
         """
         ...
 
+    def check_room(self, client: str) -> None:
+        """See whether another job may wait, quickly.
+
+        Raises:
+            QueueFullError: too many wait, in all or of this client.
+        """
+        ...
+
     def waiting(self) -> int:
         """How many wait."""
         ...

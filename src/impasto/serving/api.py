@@ -18,6 +18,7 @@ from fastapi.responses import JSONResponse, StreamingResponse
 from fastapi.staticfiles import StaticFiles
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
+from starlette.middleware.gzip import GZipMiddleware
 
 from impasto.brief import Brief
 from impasto.errors import InputError, OutputError, PictureError
@@ -61,7 +62,7 @@ def build(service: Service, figures: Figures, ready: Callable[[], bool] = lambda
         headers = {"Content-Security-Policy": _CSP, "Cache-Control": "no-cache"}
         return Response((page / "index.html").read_bytes(), media_type="text/html", headers=headers)
 
-    app.mount("/page", StaticFiles(directory=str(page)))
+    app.mount("/page", GZipMiddleware(StaticFiles(directory=str(page)), minimum_size=1000))
     return app
 
 
@@ -100,16 +101,29 @@ def _add_uploads(app: FastAPI, service: Service) -> None:
 
 
 def _add_jobs(app: FastAPI, service: Service) -> None:
+    few_at_once = asyncio.Semaphore(2)
+
+    def check_room(id: str, request: Request) -> None:
+        """Refuse at once what could not be taken, however much it would be to read."""
+        if service.queue.get(id) is None:
+            service.queue.check_room(_client(request))
+
+    async def entered(id: str, request: Request, given: dict[str, Any]) -> Job:
+        async with few_at_once:
+            check_room(id, request)
+            return await run_in_threadpool(service.enter, id, _client(request), given)
+
     @app.post("/v1/jobs", status_code=202, response_model=JobTold, responses=PICTURE, openapi_extra=JOB_OR_FORM)
     async def post(request: Request) -> Response:
         """Enter a job: JSON, or a form with `photo`, `style` (repeat it), `mask` and `brief`.
 
         With `Prefer: wait` a quick job is answered by its picture.
         """
-        kind = request.headers.get("content-type", "")
+        kind, id = request.headers.get("content-type", ""), request.headers.get("idempotency-key")
+        id = secrets.token_hex(16) if id is None else _checked_id(id)
+        check_room(id, request)
         given = await (_of_form(request, service) if kind.startswith("multipart/") else _of_json(request))
-        id = request.headers.get("idempotency-key") or secrets.token_hex(16)
-        job = await run_in_threadpool(service.enter, _checked_id(id), _client(request), given)
+        job = await entered(id, request, given)
         if "wait" in request.headers.get("prefer", "") and job.quick:
             return await _when_done(request, service, job)
         return JSONResponse(told(job), 202, {"Location": f"/v1/jobs/{job.id}"})
@@ -117,8 +131,7 @@ def _add_jobs(app: FastAPI, service: Service) -> None:
     @app.put("/v1/jobs/{id}", status_code=202, response_model=JobTold, openapi_extra=JOB)
     async def put(id: str, request: Request) -> dict[str, Any]:
         """Enter a job under an id of your own; the same again is the same job."""
-        given = await _of_json(request)
-        return told(await run_in_threadpool(service.enter, _checked_id(id), _client(request), given))
+        return told(await entered(_checked_id(id), request, await _of_json(request)))
 
     @app.get("/v1/jobs", response_model=list[JobTold])
     def jobs(request: Request) -> list[dict[str, Any]]:
@@ -126,9 +139,9 @@ def _add_jobs(app: FastAPI, service: Service) -> None:
         return [told(job) for job in service.queue.list(_client(request)) if is_wanted(job)]
 
     @app.get("/v1/jobs/{id}", response_model=JobTold)
-    def get(id: str, request: Request) -> dict[str, Any]:
+    async def get(id: str, request: Request) -> Response:
         """A job as it stands."""
-        return told(service.job(id, _client(request)))
+        return JSONResponse(told(service.job(id, _client(request))))
 
 
 def _add_ways_of_jobs(app: FastAPI, service: Service) -> None:

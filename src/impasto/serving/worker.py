@@ -37,7 +37,7 @@ LEASE, BEAT = 5.0, 0.2
 _IDLE, _AWAY = 0.05, 1.0
 _PREVIEW_SECONDS = 0.7
 _LONGEST, _LONGEST_QUICK = 1800.0, 120.0
-_KEPT = 6
+_KEPT, _NICE = 6, 10
 _THUMBNAIL_SIZE = 360
 _CODES = {
     "PictureError": "bad_picture",
@@ -268,6 +268,7 @@ def main() -> None:
     parser.add_argument("--memory", type=int, default=4_000_000_000, help="most bytes that a job may take")
     parser.add_argument("--sign", action="store_true", help="sign results by the user's own key")
     given = parser.parse_args()
+    os.nice(_NICE)
     if given.threads:
         import torch
 

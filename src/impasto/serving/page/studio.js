@@ -221,4 +221,5 @@ async function begin() {
   } catch (error) { fail(error); }
 }
 
-begin();
+await begin();
+performance.mark("ready");
