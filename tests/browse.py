@@ -17,6 +17,7 @@ from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from clips import clip, moving
 from server import encoded
 
 PATIENCE = 60_000
@@ -197,6 +198,24 @@ def one_looks_back(visit: Visit) -> None:
         expect(works).to_have_count(count + 2, timeout=PATIENCE)
 
 
+def one_paints_a_film(visit: Visit) -> None:
+    with visit.page(photo=False) as page:
+        page.set_input_files("#photo", clip(visit.folder / "film.mp4", moving(12, 96, 128), rate=12))
+        looked(page)
+        expect(page.locator("#steady-label")).to_be_visible()
+        page.select_option("#size", "512")
+        page.locator("#paint").click()
+        expect(page.locator("#film")).to_be_visible(timeout=PATIENCE)
+        for _ in range(100):
+            if page.evaluate("document.querySelector('#film').duration") == 1:
+                break
+            page.wait_for_timeout(100)
+        assert page.evaluate("[film.videoWidth, film.videoHeight, film.duration]") == [512, 384, 1]
+        page.set_input_files("#photo", visit.folder / "photo.png")
+        looked(page)
+        expect(page.locator("#film")).to_be_hidden()
+
+
 def it_is_large_enough_for_fingers(visit: Visit) -> None:
     with visit.page(360, has_touch=True, is_mobile=True) as page:
         page.locator("#styles button", has_text="mosaic").tap()
@@ -240,7 +259,7 @@ def main(address: str, browser_path: str) -> None:
     """Do all of it, one after the other."""
     ways = (
         one_paints_by_keyboard_alone, a_reload_in_the_middle_loses_nothing, one_draws_places, one_looks_back,
-        it_is_large_enough_for_fingers, everybody_can_use_it,
+        one_paints_a_film, it_is_large_enough_for_fingers, everybody_can_use_it,
     )  # fmt: skip
     with sync_playwright() as playwright, tempfile.TemporaryDirectory() as folder:
         browser = playwright.chromium.launch(executable_path=browser_path, args=["--no-sandbox"])

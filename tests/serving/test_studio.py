@@ -22,9 +22,11 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 import impasto
+from impasto.media.video import VideoFilm
 from impasto.provenance import Record, Source
 from impasto.signing import verify
 
+from clips import clip, moving
 from postgres import Postgres
 from server import Studio, encoded
 
@@ -110,6 +112,37 @@ def _with_packet(packet: bytes) -> PngInfo:
     info = PngInfo()
     info.add_itxt("XML:com.adobe.xmp", packet.decode())
     return info
+
+
+def test_films_are_painted_stopped_and_go_on(studio: Studio, painting: str, tmp_path: Path) -> None:
+    data = clip(tmp_path / "film.mp4", moving(60, 96, 128), rate=25).read_bytes()
+    film = studio.client.post("/v1/uploads", content=data).json()
+    assert (film["frames"], film["height"], film["width"]) == (60, 96, 128)
+    assert studio.client.get(f"/v1/uploads/{film['id']}/about").json()["frame"] == film["frame"]
+    job = {"photo": film["id"], "brief": {**_STYLE, "settings": {"size": 128}}, "steady": 0.5}
+    studio.client.put("/v1/jobs/film-one", json=job)
+    ends = time.monotonic() + 60
+    while not 0 < studio.client.get("/v1/jobs/film-one").json()["done"] < 1 and time.monotonic() < ends:
+        time.sleep(0.02)
+    studio.client.post("/v1/jobs/film-one/stop")
+    assert studio.wait("film-one", "stopped")["film"]
+    half = studio.client.get("/v1/jobs/film-one/result")
+    assert half.headers["content-type"] == "video/mp4"
+    (tmp_path / "half.mp4").write_bytes(half.content)
+    studio.client.post("/v1/jobs/film-one/resume")
+    studio.wait("film-one", "done")
+    whole = studio.client.get("/v1/jobs/film-one/result", headers={"Range": "bytes=0-"})
+    assert whole.status_code == 206
+    (tmp_path / "whole.mp4").write_bytes(whole.content)
+    films = [VideoFilm.open(tmp_path / name) for name in ("half.mp4", "whole.mp4")]
+    assert 0 < films[0].count < films[1].count == 60
+    assert films[1].size == (96, 128)
+    assert Image.open(io.BytesIO(studio.client.get("/v1/jobs/film-one/thumbnail").content)).size == (128, 96)
+    for wrong in (data[:900], b"#EXTM3U\nhttp://127.0.0.1/x.ts\n", bytes(4) + b"ftypisom" + bytes(200)):
+        assert studio.client.post("/v1/uploads", content=wrong).status_code == 422
+    slow = {**job, "brief": {**_SLOW, "regions": [{"styles": [painting]}], "settings": {"size": 2048, "steps": [1500]}}}
+    assert studio.client.post("/v1/jobs", json=slow).status_code == 422
+    assert studio.client.post("/v1/jobs", json={**job, "steady": 2}).status_code == 422
 
 
 def test_masks_are_found_in_a_photo(studio: Studio, photo: str) -> None:

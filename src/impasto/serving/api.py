@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import re
 import secrets
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -23,6 +24,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from impasto.brief import Brief
 from impasto.errors import InputError, OutputError, PictureError
 from impasto.jobs.queue import ENDED, Job, QueueAwayError, QueueFullError
+from impasto.serving import files
 from impasto.serving.counting import Figures
 from impasto.serving.schema import EVENTS, JOB, JOB_OR_FORM, MASK, PICTURE, PROBLEMS, UPLOAD, JobTold, Upload
 from impasto.serving.service import Refusal, Service, is_wanted, told
@@ -35,10 +37,11 @@ _LOOK_SECONDS, _AWAY_SECONDS, _ALIVE_SECONDS = 0.1, 1.0, 15.0
 _LONGEST_WAIT = 60.0
 _MOST_STREAMS = 200
 _RETRY_AFTER = "5"
+_KINDS = {"png": "image/png", "mp4": "video/mp4"}
 _UPLOADED: dict[str, Any] = {"response_model": Upload, "response_model_exclude_none": True}
 _CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self'; "
-    "font-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    "font-src 'self'; media-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 _PICTURE_HEADERS = {"Content-Security-Policy": "default-src 'none'; sandbox", "Cache-Control": "private, no-store"}
 _log = logging.getLogger("impasto.serving")
@@ -89,6 +92,11 @@ def _add_uploads(app: FastAPI, service: Service) -> None:
     def uploaded(id: str) -> Response:
         """What was uploaded, as a JPEG for the page."""
         return Response(service.shown(id), media_type="image/jpeg", headers=_PICTURE_HEADERS)
+
+    @app.get("/v1/uploads/{id}/about", **_UPLOADED)
+    def about(id: str) -> dict[str, Any]:
+        """Its size; of a film, how many frames it has, and the first one."""
+        return service.about(id)
 
     @app.post("/v1/masks", status_code=201, **_UPLOADED, openapi_extra=MASK)
     async def mask(request: Request) -> dict[str, Any]:
@@ -175,10 +183,10 @@ def _add_pictures(app: FastAPI, service: Service) -> None:
     def result(id: str, request: Request, download: bool = False) -> Response:
         """The picture; of a stopped job, what there is of it."""
         job = service.job(id, _client(request))
-        headers = {**_PICTURE_HEADERS}
+        headers, kind = {**_PICTURE_HEADERS}, files.kind(job)
         if download:
-            headers["Content-Disposition"] = f'attachment; filename="impasto-{job.id[:8]}.png"'
-        return Response(service.picture(job), media_type="image/png", headers=headers)
+            headers["Content-Disposition"] = f'attachment; filename="impasto-{job.id[:8]}.{kind}"'
+        return _with_ranges(request, service.picture(job), _KINDS[kind], headers)
 
     @app.get("/v1/jobs/{id}/preview", response_class=Response, responses=PICTURE)
     def preview(id: str, request: Request) -> Response:
@@ -191,6 +199,17 @@ def _add_pictures(app: FastAPI, service: Service) -> None:
         """The same, small."""
         data = service.glance(service.job(id, _client(request)), small=True)
         return Response(data, media_type="image/jpeg", headers=_PICTURE_HEADERS)
+
+
+def _with_ranges(request: Request, data: bytes, kind: str, headers: dict[str, str]) -> Response:
+    """All of it, or the part that is asked for, as players of films do."""
+    asked = re.fullmatch(r"bytes=(\d{1,15})-(\d{0,15})", request.headers.get("range", ""))
+    headers = {**headers, "Accept-Ranges": "bytes"}
+    if asked is None or int(asked[1]) >= len(data):
+        return Response(data, media_type=kind, headers=headers)
+    first, last = int(asked[1]), min(len(data) - 1, int(asked[2] or len(data)))
+    headers["Content-Range"] = f"bytes {first}-{last}/{len(data)}"
+    return Response(data[first : last + 1], 206, media_type=kind, headers=headers)
 
 
 def _add_events(app: FastAPI, service: Service) -> None:

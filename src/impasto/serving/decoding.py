@@ -15,6 +15,8 @@ from threading import Lock, Thread
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from impasto.errors import ImpastoError, PictureError
+from impasto.serving.films import MOST_FRAMES, MOST_SECONDS, is_film
+from impasto.serving.films import MOST_SIDE as MOST_FILM_SIDE
 from impasto.serving.selection import MOST_PIXELS, SHOWN_SIZE, Selection
 
 if TYPE_CHECKING:
@@ -29,12 +31,17 @@ T = TypeVar("T")
 
 
 class Looked(NamedTuple):
-    """Height and width of a picture, a JPEG of it for the page, and the record that it carries."""
+    """Height and width of a picture, a JPEG of it for the page, and the record that it carries.
+
+    Of a film, how many frames it has, and the first one as a PNG file.
+    """
 
     height: int
     width: int
     shown: bytes
     record: str
+    frames: int = 1
+    frame: bytes = b""
 
 
 class Decoder:
@@ -50,8 +57,10 @@ class Decoder:
         Raises:
             PictureError: it is none, too large, damaged, or of a kind that is not taken.
         """
+        if is_film(data[:32]):
+            return self._ask(_look_at_film, data)
         if not known_kind(data[:32]):
-            raise PictureError("Expected a JPEG, PNG, WebP, TIFF, GIF, BMP, AVIF or HEIC picture.")
+            raise PictureError("Expected a JPEG, PNG, WebP, TIFF, GIF, BMP, AVIF or HEIC picture, or an MP4 film.")
         return self._ask(_look, data)
 
     def select(self, shown: bytes, what: Selection) -> bytes:
@@ -156,6 +165,31 @@ def _look(data: bytes) -> Looked | str:
         except Exception as error:
             return f"The picture cannot be read ({type(error).__name__}); save it again with another program."
         return Looked(height, width, path.with_suffix(".jpg").read_bytes(), record)
+
+
+def _look_at_film(data: bytes) -> Looked | str:
+    """In the child: what `Decoder.look` gives of a film, or what is wrong."""
+    from impasto.media.film import open_film
+    from impasto.media.writing import write
+
+    with tempfile.TemporaryDirectory(prefix="impasto") as folder:
+        path = Path(folder) / "film.mkv"
+        path.write_bytes(data)
+        try:
+            film = open_film(path)
+            if max(film.size) > MOST_FILM_SIDE or film.count > MOST_FRAMES or film.seconds > MOST_SECONDS:
+                return (
+                    f"A film may have {MOST_SECONDS:.0f} s, {MOST_FRAMES} frames and a side of {MOST_FILM_SIDE} pixels."
+                )
+            first = next(film.frames()).picture
+            for suffix in (".png", ".jpg"):
+                write(first, path.with_suffix(suffix))
+        except ImpastoError as error:
+            return str(error).replace(str(path), "The film")
+        except Exception as error:
+            return f"The film cannot be read ({type(error).__name__}); save it again with another program."
+        frame, shown = (path.with_suffix(suffix).read_bytes() for suffix in (".png", ".jpg"))
+        return Looked(*film.size, shown, "", max(2, film.count), frame)
 
 
 def _record(packet: bytes | None) -> str:

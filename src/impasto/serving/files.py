@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import json
+from typing import Literal
 
 from impasto.jobs.queue import Job
 
@@ -17,14 +19,19 @@ def shown(id: str) -> str:
     return f"shown/{id}.jpg"
 
 
-def size(id: str) -> str:
-    """Its height and width, as text."""
-    return f"shown/{id}.txt"
+def about(id: str) -> str:
+    """What is known of it, as JSON."""
+    return f"shown/{id}.json"
+
+
+def kind(job: Job) -> Literal["png", "mp4"]:
+    """What a job's result is."""
+    return "mp4" if json.loads(job.request).get("film") else "png"
 
 
 def result(job: Job) -> str:
     """The finished picture; the same for all jobs that ask for the same."""
-    return f"results/{hashlib.sha256(job.request.encode()).hexdigest()}.png"
+    return f"results/{hashlib.sha256(job.request.encode()).hexdigest()}.{kind(job)}"
 
 
 def shown_result(job: Job) -> str:
@@ -39,7 +46,7 @@ def thumbnail(job: Job) -> str:
 
 def partial(job: Job) -> str:
     """What a stopped job has painted."""
-    return f"partial/{job.id}.png"
+    return f"partial/{job.id}.{kind(job)}"
 
 
 def state(job: Job) -> str:

@@ -15,6 +15,7 @@ from impasto.engine.scales import plan_scales
 from impasto.errors import InputError, SettingsError
 from impasto.media.geometry import fit
 from impasto.provenance import Record
+from impasto.recipes.frames import STEADY
 from impasto.serving.selection import Selection
 from impasto.settings import Recipe, describe, preset
 from impasto.shelf.models import models
@@ -35,19 +36,29 @@ _Share = Annotated[float, Field(ge=0, le=1)]
 
 @dataclass(frozen=True)
 class JobRequest:
-    """A photo and what is to be painted of it; both by the hashes of uploads."""
+    """A photo and what is to be painted of it; both by the hashes of uploads.
+
+    The photo may be a film, which is painted as `steady` as is asked for.
+    """
 
     photo: str
     brief: Brief
+    film: bool = False
+    steady: float = STEADY
 
     @staticmethod
     def of(given: Mapping[str, Any]) -> JobRequest:
-        """What was sent: {"photo": upload, "brief": {...}, "preset": name}; a brief's pictures are named by upload.
+        """What was sent: {"photo": upload, "brief": {...}, "preset": name, "steady": 0 to 1, "film": true}.
+
+        A brief's pictures are named by upload.
 
         Raises:
             InputError: something in it is missing, unknown, too large, or no upload.
         """
-        unknown = set(given) - {"photo", "brief", "preset"}
+        unknown = set(given) - {"photo", "brief", "preset", "steady", "film"}
+        steady = given.get("steady", STEADY)
+        if not isinstance(steady, int | float) or isinstance(steady, bool) or not 0 <= steady <= 1:
+            raise SettingsError("Expected a film's steadiness from 0 to 1.")
         photo, brief = given.get("photo"), given.get("brief")
         if unknown or not isinstance(photo, str) or not _UPLOAD.fullmatch(photo) or not isinstance(brief, Mapping):
             raise SettingsError("Expected a job to have a photo, which is an upload's id, a brief, and maybe a preset.")
@@ -60,7 +71,7 @@ class JobRequest:
                 raise SettingsError("The settings of a brief should be a JSON object.")
             brief = {**brief, "settings": preset(name, **own).model_dump(exclude_defaults=True)}
         try:
-            asked = JobRequest(photo, Brief.from_json(json.dumps(brief)))
+            asked = JobRequest(photo, Brief.from_json(json.dumps(brief)), given.get("film") is True, float(steady))
         except ValidationError as error:
             raise SettingsError(describe(error)) from error
         asked._check()
@@ -70,7 +81,7 @@ class JobRequest:
     def quick(self) -> bool:
         """Whether it takes a second or two."""
         size = self.brief.settings.size
-        return self.brief.engine != "optimize" and size != "max" and size <= _QUICK_SIZE
+        return not self.film and self.brief.engine != "optimize" and size != "max" and size <= _QUICK_SIZE
 
     def price(self, height: int, width: int) -> float:
         """Millions of pixels that it paints, times steps and styles, of a photo of this size."""
@@ -90,7 +101,8 @@ class JobRequest:
     def to_json(self) -> str:
         """What `of` reads; the same for the same job."""
         brief = self.brief.model_dump(mode="json", exclude_defaults=True)
-        return json.dumps({"photo": self.photo, "brief": brief}, sort_keys=True)
+        film = {"film": True, "steady": self.steady} if self.film else {}
+        return json.dumps({"photo": self.photo, "brief": brief, **film}, sort_keys=True)
 
     def _check(self) -> None:
         brief = self.brief

@@ -24,6 +24,8 @@ class JobTold(BaseModel):
     state: Literal["waiting", "running", "stopped", "done", "failed", "cancelled"]
     photo: str
     brief: dict[str, Any]
+    film: bool = False
+    steady: float | None = None
     quick: bool
     tries: int
     done: float = Field(ge=0, le=1, description="The share of the work that is done.")
@@ -43,6 +45,8 @@ class Upload(BaseModel):
     id: str = Field(description="Its SHA-256.")
     height: int
     width: int
+    frames: int | None = Field(None, description="Of a film.")
+    frame: str | None = Field(None, description="A film's first frame, as an upload of its own.")
     asked: dict[str, Any] | None = None
     missing: list[str] | None = None
 
@@ -54,6 +58,7 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
 PICTURE: dict[int | str, dict[str, Any]] = {
     200: {"content": {kind: {"schema": {"type": "string", "format": "binary"}} for kind in ("image/png", "image/jpeg")}}
 }
+_PLACE = {"type": "number", "minimum": 0, "maximum": 1}
 _FILE = {"type": "string", "format": "binary"}
 _JOB = {
     "type": "object",
@@ -62,6 +67,7 @@ _JOB = {
     "properties": {
         "photo": {"type": "string", "pattern": f"^{_ID}$", "description": "An upload's id."},
         "brief": {"type": "object", "description": "As GET /v1/brief.schema.json tells; pictures are uploads' ids."},
+        "steady": {**_PLACE, "description": "Of a film: how steady it is."},
         "preset": {"type": "string", "enum": ["draft", "balanced", "best", "gatys"]},
     },
 }
@@ -76,7 +82,6 @@ _FORM = {
         "preset": {"type": "string"},
     },
 }
-_PLACE = {"type": "number", "minimum": 0, "maximum": 1}
 _POINTS = {"type": "array", "items": {"type": "array", "items": _PLACE, "minItems": 2, "maxItems": 2}, "maxItems": 64}
 _MASK = {
     "type": "object",

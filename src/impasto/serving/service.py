@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from impasto.errors import InputError, OutputError
@@ -13,10 +13,11 @@ from impasto.jobs.queue import Job, Queue
 from impasto.provenance import Record
 from impasto.serving import files, styles
 from impasto.serving.decoding import Decoder
+from impasto.serving.films import is_film
 from impasto.serving.request import MOST_WORK, JobRequest, MaskRequest, is_upload, of_record
 from impasto.serving.storage import Storage
 
-MOST_FILE_BYTES = 25 << 20
+MOST_FILE_BYTES, MOST_FILM_BYTES = 25 << 20, 60 << 20
 LEAST_FREE_BYTES = 500 << 20
 KEPT_SECONDS, UPLOAD_SECONDS = 600.0, 7 * 86400.0
 PASSING = "look-"
@@ -48,15 +49,25 @@ class Service:
         """
         if self.storage.free() < LEAST_FREE_BYTES:
             raise OutputError("Less than 500 MiB are free.")
-        if len(data) > MOST_FILE_BYTES:
-            raise Refusal(413, "too_large", f"Expected at most {MOST_FILE_BYTES >> 20} MiB a file.")
-        height, width, shown, record = self.decoder.look(data)
-        id = hashlib.sha256(data).hexdigest()
+        most = MOST_FILM_BYTES if is_film(data[:32]) else MOST_FILE_BYTES
+        if len(data) > most:
+            raise Refusal(413, "too_large", f"Expected at most {most >> 20} MiB a file.")
+        looked, id = self.decoder.look(data), hashlib.sha256(data).hexdigest()
         self.storage.put_new(files.upload(id), data)
-        self.storage.put(files.shown(id), shown)
-        self.storage.put(files.size(id), f"{height} {width}".encode())
-        asked = self._asked(id, record) if record else {}
-        return {"id": id, "height": height, "width": width, **asked}
+        self.storage.put(files.shown(id), looked.shown)
+        about = {"id": id, "height": looked.height, "width": looked.width}
+        if looked.frame:
+            about |= {"frames": looked.frames, "frame": self.upload(looked.frame)["id"]}
+        self.storage.put(files.about(id), json.dumps(about).encode())
+        return about | (self._asked(id, looked.record) if looked.record else {})
+
+    def about(self, id: str) -> dict[str, Any]:
+        """What is known of an upload."""
+        data = self.storage.get(files.about(id)) if is_upload(id) else None
+        if data is None:
+            raise Refusal(404, "not_found", "There is no such upload.")
+        found: dict[str, Any] = json.loads(data)
+        return found
 
     def shown(self, id: str) -> bytes:
         """An upload, or a style of the library, as a JPEG for the page."""
@@ -86,8 +97,9 @@ class Service:
         missing = [upload for upload in asked.uploads if not self._has(upload)]
         if missing:
             raise InputError(f"There is no upload {missing[0]}; POST it to /v1/uploads first.")
-        height, width = map(int, (self.storage.get(files.size(asked.photo)) or b"1 1").split())
-        if asked.price(height, width) > MOST_WORK:
+        about = self.about(asked.photo)
+        asked = replace(asked, film="frame" in about)
+        if about.get("frames", 1) * asked.price(about["height"], about["width"]) > MOST_WORK:
             raise InputError("That is too much work for one job; give a smaller size, fewer steps or fewer styles.")
         return self.queue.enter(id, client, asked.to_json(), quick=asked.quick)
 
@@ -118,7 +130,7 @@ class Service:
                 self.storage.delete(name)
         for id in self.storage.older("uploads/", now - UPLOAD_SECONDS):
             if not self.queue.mentions(id):
-                for name in (files.upload(id), files.shown(id), files.size(id)):
+                for name in (files.upload(id), files.shown(id), files.about(id)):
                     self.storage.delete(name)
 
     def job(self, id: str, client: str) -> Job:

@@ -14,6 +14,7 @@ import threading
 import time
 import traceback
 from collections import OrderedDict
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +23,7 @@ from impasto.errors import ImpastoError, PictureError
 from impasto.jobs.database import DatabaseQueue
 from impasto.jobs.queue import Job, Queue, QueueAwayError, State
 from impasto.serving import files
+from impasto.serving.films import FilmPainting
 from impasto.serving.request import JobRequest, is_upload
 from impasto.serving.selection import MOST_PIXELS, SHOWN_SIZE
 from impasto.serving.storage import Storage
@@ -114,6 +116,8 @@ class Worker:
         if self.storage.has(files.result(job)):
             return True
         asked = JobRequest.of(json.loads(job.request))
+        if asked.film:
+            return self._paint_film(job, asked, heart)
         painting = self._opening(asked).on(self._file(asked.photo))
         resume, saved = None, self.storage.get(files.state(job))
         if saved is not None:
@@ -132,8 +136,7 @@ class Worker:
             return False
         picture = step.picture() if step else painting.unpainted()
         if step is None or step.done >= 1:
-            self.storage.put(files.shown_result(job), self._encoded(_small(picture, SHOWN_SIZE), "jpg"))
-            self.storage.put(files.thumbnail(job), self._encoded(_small(picture, _THUMBNAIL_SIZE), "jpg"))
+            self._show(job, picture)
             self.storage.put_new(files.result(job), self._signed(self._encoded(picture, "png"), asked))
             return True
         self.storage.put(files.partial(job), self._encoded(picture, "png"))
@@ -142,6 +145,43 @@ class Worker:
             save_checkpoint(self.folder / "state", now, painting.record)
             self.storage.put(files.state(job), (self.folder / "state").read_bytes())
         return False
+
+    def _paint_film(self, job: Job, asked: JobRequest, heart: _Heart) -> bool:
+        """Whether it was painted to its end."""
+        from impasto.recipes.pictures import Pictures
+
+        given = {name: self._file(name) for name in asked.brief.pictures()}
+        brief, pictures = self._within_memory(asked.brief), Pictures(given, MOST_PIXELS)
+        film = FilmPainting(self._file(asked.photo), self.folder, brief, pictures, asked.steady)
+        picture, shown, ended = None, 0.0, False
+        try:
+            with closing(film.steps(self.storage.get(files.state(job)))) as steps:
+                for step in steps:
+                    heart.tell(step.done, f"{step.frames}")
+                    picture = step.painted.picture
+                    if ended := heart.ended or self.leaving.is_set():
+                        break
+                    if time.monotonic() - shown > _PREVIEW_SECONDS:
+                        self.storage.put(files.preview(job), self._encoded(_small(picture, SHOWN_SIZE), "jpg"))
+                        heart.shown += 1
+                        shown = time.monotonic()
+            written = None if heart.lost else film.written()
+            if picture is None or written is None:
+                return False
+            if ended:
+                self.storage.put(files.partial(job), written)
+                self.storage.put(files.state(job), film.state())
+                return False
+            self._show(job, picture)
+            self.storage.put_new(files.result(job), written)
+        finally:
+            film.clean()
+        return True
+
+    def _show(self, job: Job, picture: Picture) -> None:
+        """Keep what the page shows of a result."""
+        for name, size in ((files.shown_result(job), SHOWN_SIZE), (files.thumbnail(job), _THUMBNAIL_SIZE)):
+            self.storage.put(name, self._encoded(_small(picture, size), "jpg"))
 
     def _opening(self, asked: JobRequest) -> Growing:
         """The engine of a brief; the last ones are kept."""

@@ -30,6 +30,7 @@ export const goOn = id => json(`/v1/jobs/${id}/resume`, { method: "POST" });
 export const star = (id, starred) => json(`/v1/jobs/${id}?starred=${starred}`, { method: "PATCH" });
 export const remove = id => json(`/v1/jobs/${id}`, { method: "DELETE" });
 
+export const about = id => json(`/v1/uploads/${id}/about`);
 export const photoOf = id => `/v1/uploads/${id}`;
 export const resultOf = job => `/v1/jobs/${job.id}/result?news=${job.state === "done" ? "" : job.news}`;
 export const shownOf = job => `/v1/jobs/${job.id}/preview?number=${job.state}${job.preview}`;

@@ -2,7 +2,7 @@
 const KEPT = 100, ONE_CHANGE = 800;
 const fresh = () => ({
   photo: null, places: [{ styles: [], shares: {}, mask: null }], active: 0, keepMask: null,
-  settings: { strength: 100, color: "style", scale: 1, keep: "", size: "1024", quality: "balanced" }, more: {},
+  settings: { strength: 100, color: "style", scale: 1, keep: "", size: "1024", quality: "balanced", steady: 90 }, more: {},
 });
 
 export let now = restored();
@@ -95,7 +95,8 @@ export function job(size = now.settings.size, quick = false) {
     ...(one.styles.length > 1 && { blend: one.styles.map(style => Number(one.shares[style] ?? 50)) }),
   }));
   if (regions.length && !regions.some(region => region.blend?.every(share => share === 0))) return {
-    photo: now.photo?.id,
+    photo: quick ? now.photo?.frame ?? now.photo?.id : now.photo?.id,
+    ...(!quick && now.photo?.frame && { steady: now.settings.steady / 100 }),
     brief: { regions, settings, ...(kept && { keep: kept }), ...(own && { engine: slow ? "optimize" : "instant" }) },
     ...(slow && { preset: quality }),
   };

@@ -11,12 +11,21 @@ let sharp = null;
 export function show(photo, painted = "", fine = null) {
   $("empty").hidden = true;
   for (const id of ["shown", "palette", "other", "paint"]) $(id).hidden = false;
+  showFilm(null);
   if (!$("before").src.endsWith(photo)) $("before").src = photo;
   $("before").alt = word("photo_alt");
   $("after").alt = painted ? word("painted_alt") : "";
   if (painted) $("after").src = painted; else $("after").removeAttribute("src");
   sharp = painted ? fine : null;
   sharpen();
+}
+
+// A painted film in place of the picture; null shows the picture again.
+export function showFilm(source) {
+  const film = $("film");
+  film.hidden = !source;
+  $("stage").hidden = $("view").hidden = Boolean(source);
+  if (!source) film.removeAttribute("src"); else if (!film.src.endsWith(source)) film.src = source;
 }
 
 function sharpen() {

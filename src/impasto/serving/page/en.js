@@ -1,6 +1,6 @@
 export default {
   // the picture
-  picture: "Picture", drop: "Drop photos here, paste one, or", choose: "choose photos", other: "Another photo",
+  picture: "Picture", drop: "Drop photos or a film here, paste one, or", choose: "choose them", other: "Another photo",
   private: "They stay on this machine.", photo_alt: "the photo", painted_alt: "the painting", reading: "Reading the picture …",
   wipe: "Wipe between photo and painting", zoom_in: "Larger", zoom_out: "Smaller", zoom_fit: "Fit",
   stage: "Picture; drag or use the arrow keys to move it when it is enlarged", camera: "Camera", take: "Take the picture",
@@ -16,6 +16,7 @@ export default {
   // settings
   controls: "How", strength: "Strength", color: "Colours", color_style: "of the painting",
   color_harmony: "of the painting, in the photo's hues", color_content: "of the photo", scale: "Stroke size",
+  steady: "Steadiness of the film", frames_done: "frames",
   keep: "Stays a photo", keep_nothing: "nothing", keep_subject: "what it is of", keep_face: "faces", keep_brush: "what I brush over",
   size: "Size of the result, in pixels", size_max: "as large as the photo", quality: "Care", quality_instant: "at once",
   quality_draft: "a draft", quality_balanced: "good", quality_best: "the best", more: "More",

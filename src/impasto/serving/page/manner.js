@@ -94,13 +94,13 @@ export function removePlace() {
 }
 
 // The photo in each manner that a network has learned.
-export async function paintThumbnails(photo) {
+export async function paintThumbnails({ id, frame }) {
   thumbnails.abort();
   thumbnails = new AbortController();
   const { signal } = thumbnails;
   for (const style of styles.filter(style => style.kind === "learned")) {
     try {
-      const job = { photo, brief: { regions: [{ styles: [style.id] }], settings: { size: THUMBNAIL_SIZE } } };
+      const job = { photo: frame ?? id, brief: { regions: [{ styles: [style.id] }], settings: { size: THUMBNAIL_SIZE } } };
       style.picture = await api.look(job, signal) ?? style.picture;
     } catch { /* the name is enough */ }
     if (signal.aborted) return;

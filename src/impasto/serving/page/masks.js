@@ -157,7 +157,7 @@ function asFile(drawn) {
 // Let the server find what is meant.
 export async function find(what) {
   if (!target) return;
-  const { photo, changed } = target;
+  const { still: photo, changed } = target;
   tell(word("finding"));
   try {
     const { id } = await api.mask({ photo, ...what });

@@ -10,7 +10,7 @@ import * as more from "/page/more.js";
 import { current, speak, word } from "/page/words.js";
 import * as works from "/page/works.js";
 
-const LOOK_SIZE = 640, SETTLE = 120, FIELDS = ["strength", "color", "scale", "keep", "size", "quality"];
+const LOOK_SIZE = 640, SETTLE = 120, FIELDS = ["strength", "color", "scale", "keep", "size", "quality", "steady"];
 let looking = new AbortController(), settling = 0, looked = "", batch = [];
 
 const fail = error => { if (error.name !== "AbortError") tell(`${word("failed")} ${error.message}`); };
@@ -18,7 +18,7 @@ const fail = error => { if (error.name !== "AbortError") tell(`${word("failed")}
 // Photos
 
 async function take(files) {
-  const chosen = [...files].filter(file => file.type.startsWith("image/") || !file.type);
+  const chosen = [...files].filter(file => /^(image|video)\//.test(file.type) || !file.type);
   batch = [];
   for (const [number, file] of chosen.entries()) {
     tell(chosen.length > 1 ? `${word("reading")} ${number + 1} ${word("of")} ${chosen.length}` : word("reading"));
@@ -33,9 +33,9 @@ async function take(files) {
   showControls();
 }
 
-function usePhoto({ id, height, width }) {
-  draft.usePhoto({ id, height, width }, manner.known()[0]?.id);
-  manner.paintThumbnails(id);
+function usePhoto(photo) {
+  draft.usePhoto(photo, manner.known()[0]?.id);
+  manner.paintThumbnails(photo);
 }
 
 // A result of ours brings its settings back; without its photo, it is itself the photo.
@@ -43,7 +43,7 @@ function takeUp({ asked, missing, ...own }) {
   const [quality, settings] = more.readSettings(asked.brief.settings ?? {}), { engine } = asked.brief;
   draft.ofBrief(asked.photo ? { id: asked.photo } : own, asked.brief, quality, engine === "optimize" ? settings : {});
   tell(word(missing.length ? "settings_missing" : "settings_back"));
-  manner.paintThumbnails(draft.now.photo.id);
+  manner.paintThumbnails(draft.now.photo);
 }
 
 // Looks
@@ -64,7 +64,7 @@ async function lookNow() {
     const picture = await api.look(job, signal);
     if (signal.aborted || !picture) return;
     looked = wanted;
-    easel.show(api.photoOf(job.photo), picture);
+    easel.show(api.photoOf(draft.now.photo.id), picture);
     tell(word("shown"));
   } catch (error) { fail(error); }
 }
@@ -92,6 +92,8 @@ function showControls() {
   for (const name of FIELDS) $(name).value = settings[name];
   $("strength-told").value = `${settings.strength} %`;
   $("scale-told").value = settings.scale;
+  $("steady-told").value = `${settings.steady} %`;
+  $("steady-label").hidden = !photo?.frame;
   $("undo").disabled = !draft.canUndo();
   $("redo").disabled = !draft.canRedo();
   $("paint").disabled = !photo || !draft.job();
@@ -101,9 +103,9 @@ function showControls() {
 function drawMask() {
   const { photo, settings, active, keepMask } = draft.now;
   if (photo && settings.keep === "brush" && active === 0)
-    masks.draw({ photo: photo.id, mask: keepMask, changed: mask => draft.set({ keepMask: mask }) });
+    masks.draw({ photo: photo.id, still: photo.frame ?? photo.id, mask: keepMask, changed: mask => draft.set({ keepMask: mask }) });
   else if (photo && active > 0)
-    masks.draw({ photo: photo.id, mask: draft.place().mask, changed: mask => draft.setPlace({ mask }) });
+    masks.draw({ photo: photo.id, still: photo.frame ?? photo.id, mask: draft.place().mask, changed: mask => draft.setPlace({ mask }) });
   else masks.draw(null);
 }
 
@@ -170,7 +172,7 @@ function listen() {
     "help-close": () => $("help").close(), "remove-place": manner.removePlace, "as-photo": () => draft.setPlace({ styles: [] }) };
   for (const [id, listener] of Object.entries(click)) $(id).addEventListener("click", listener);
   for (const name of FIELDS) {
-    const value = () => ["strength", "scale"].includes(name) ? Number($(name).value) : $(name).value;
+    const value = () => ["strength", "scale", "steady"].includes(name) ? Number($(name).value) : $(name).value;
     $(name).addEventListener("input", () => draft.setting(name, value()));
   }
   $("photo").addEventListener("change", event => { take(event.target.files); });
@@ -215,7 +217,7 @@ async function begin() {
     if (draft.now === found) await goOn();
     const { photo } = draft.now;
     if (photo && !draft.job()) draft.usePhoto(photo, styles[0]?.id);
-    if (photo) manner.paintThumbnails(photo.id);
+    if (photo) manner.paintThumbnails(photo);
     draw();
     api.follow(Math.max(0, ...jobs.map(job => job.news)), works.changed, lost => { if (lost) tell(word("offline")); });
   } catch (error) { fail(error); }

@@ -1,7 +1,7 @@
 // What was painted and what is being painted: shown, stopped, liked, compared, taken up again.
 import * as api from "/page/api.js";
 import * as draft from "/page/draft.js";
-import { show } from "/page/easel.js";
+import { show, showFilm } from "/page/easel.js";
 import { $, button, make, redraw, small, tell } from "/page/make.js";
 import { nameOf } from "/page/manner.js";
 import { readSettings } from "/page/more.js";
@@ -37,14 +37,15 @@ function showJob(job) {
   $("progress").hidden = ended && job.state !== "stopped";
   $("bar").value = job.done;
   $("stop").textContent = word(ended ? "go_on" : "stop");
-  if (hasPicture(job)) show(photo, api.shownOf(job), api.resultOf(job));
-  else if (job.preview && !ended) show(photo, api.shownOf(job));
+  if (hasPicture(job)) show(photo, api.shownOf(job), job.film ? null : api.resultOf(job));
+  if (hasPicture(job) && job.film) showFilm(api.resultOf(job));
+  if (job.preview && !ended) show(photo, api.shownOf(job));
   $("work").hidden = job.state === "cancelled";
   for (const id of ["download", "compare"]) $(id).hidden = !hasPicture(job);
   $("download").href = `${api.resultOf(job)}&download=true`;
   $("star").setAttribute("aria-pressed", job.starred);
   tell({
-    waiting: word("waiting"), running: `${word("painting_now")} ${Math.round(100 * job.done)} % ${timeLeft(job)}`,
+    waiting: word("waiting"), running: `${word("painting_now")} ${Math.round(100 * job.done)} % ${timeLeft(job)} ${job.film && job.note ? `· ${job.note} ${word("frames_done")}` : ""}`,
     cancelled: word("deleted"), done: word("done"), stopped: word("stopped"), failed: `${word("failed")} ${job.message}`,
   }[job.state] ?? "");
 }
@@ -81,9 +82,12 @@ function pick(id) {
     tell(word("comparing"));
     return;
   }
-  const { photo } = works.get(id);
-  if (photo !== draft.now.photo?.id) draft.usePhoto({ id: photo });
-  choose(id);
+  usePhotoOf(works.get(id)).then(() => choose(id), fail);
+}
+
+async function usePhotoOf({ photo, film }) {
+  if (photo === draft.now.photo?.id) return;
+  draft.usePhoto(film ? await api.about(photo) : { id: photo });
 }
 
 // The ways of a work
@@ -130,9 +134,10 @@ export function compare() {
   tell(comparing ? word("compare_with") : "");
 }
 
-export function again() {
+export async function again() {
   const job = current();
   if (!job) return;
+  const photo = job.film ? await api.about(job.photo) : { id: job.photo };
   const [quality, more] = readSettings(job.brief.settings ?? {});
-  draft.ofBrief({ id: job.photo }, job.brief, quality, job.brief.engine === "optimize" ? more : {});
+  draft.ofBrief(photo, job.brief, quality, job.brief.engine === "optimize" ? more : {});
 }

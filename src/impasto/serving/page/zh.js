@@ -1,6 +1,6 @@
 export default {
   // the picture
-  picture: "画面", drop: "把照片拖到这里、粘贴，或者", choose: "选择照片", other: "换一张照片",
+  picture: "画面", drop: "把照片或影片拖到这里、粘贴，或者", choose: "选择照片", other: "换一张照片",
   private: "照片不会离开这台电脑。", photo_alt: "照片", painted_alt: "画作", reading: "正在读取图片……",
   wipe: "在照片与画作之间擦拭", zoom_in: "放大", zoom_out: "缩小", zoom_fit: "适合窗口",
   stage: "画面；放大后可拖动或用方向键移动", camera: "相机", take: "拍照", close: "关闭", no_camera: "没有可供本页面使用的相机。",
@@ -13,7 +13,7 @@ export default {
   clear: "清除", subject: "主体", face: "人脸", finding: "正在寻找……",
   // settings
   controls: "画法", strength: "强度", color: "色彩", color_style: "取自画作", color_harmony: "取自画作，保留照片色调",
-  color_content: "取自照片", scale: "笔触大小", keep: "保留为照片", keep_nothing: "不保留", keep_subject: "主体", keep_face: "人脸",
+  color_content: "取自照片", scale: "笔触大小", steady: "影片稳定程度", frames_done: "帧", keep: "保留为照片", keep_nothing: "不保留", keep_subject: "主体", keep_face: "人脸",
   keep_brush: "我涂抹的部分", size: "结果尺寸（像素）", size_max: "与照片相同", quality: "精细程度", quality_instant: "立即完成",
   quality_draft: "草稿", quality_balanced: "良好", quality_best: "最佳", more: "更多", undo: "撤销", redo: "重做", as_is: "默认",
   setting_painted_size: "绘制尺寸", setting_seed: "变化", setting_learning_rate: "学习率", setting_style_loss: "风格损失",
