@@ -43,7 +43,7 @@ def postgres() -> Iterator[Postgres]:
 
 @pytest.fixture(autouse=True)
 def _private_folders(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("CACHE", "SHELF", "LIBRARY"):
+    for name in ("CACHE", "SHELF", "LIBRARY", "IDENTITY"):
         monkeypatch.setenv(f"IMPASTO_{name}", str(tmp_path_factory.mktemp(name.lower())))
 
 

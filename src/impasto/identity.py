@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -46,7 +47,7 @@ class Identity:
         Raises:
             SettingsError: an extra is missing, or there is one under another name.
         """
-        folder = folder or platformdirs.user_data_path("impasto", appauthor=False) / "identity"
+        folder = folder or identity_folder()
         key, certificates = folder / "key.pem", folder / "certificates.pem"
         if not certificates.is_file():
             made = _made(name or "Impasto user")
@@ -85,6 +86,12 @@ class Identity:
         if isinstance(key, rsa.RSAPrivateKey):
             return "PS256"
         raise SettingsError("Expected a private key of the kind EC, Ed25519 or RSA.")
+
+
+def identity_folder() -> Path:
+    """Where the user's own key lies: `IMPASTO_IDENTITY`, or a folder of the user's data."""
+    named = os.environ.get("IMPASTO_IDENTITY")
+    return Path(named or platformdirs.user_data_path("impasto", appauthor=False) / "identity")
 
 
 def _made(name: str) -> Identity:

@@ -334,7 +334,7 @@ def test_slow_clients_are_cut_and_others_are_served(studio: Studio) -> None:
         assert studio.client.get("/livez").status_code == 200
 
 
-def test_others_need_a_token(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_others_need_a_token(tmp_path: Path) -> None:
     refused = subprocess.run(
         [sys.executable, "-m", "impasto", "serve", "--host", "0.0.0.0"], capture_output=True, text=True, timeout=60
     )
@@ -342,7 +342,6 @@ def test_others_need_a_token(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert "--token-file" in refused.stderr
     token = tmp_path / "token"
     token.write_text("0123456789abcdef\n")
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
     options = ("--host", "0.0.0.0", "--token-file", str(token), "--workers", "1", "--sign")
     open_to_others = Studio(tmp_path / "f", "serve", *options)
     address = f"http://127.0.0.1:{open_to_others.address.rpartition(':')[2]}"

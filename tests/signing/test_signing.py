@@ -106,10 +106,7 @@ def test_what_cannot_be_signed(painted: Path, identity: Identity, tmp_path: Path
     assert not (tmp_path / "x.png").exists()
 
 
-def test_from_the_door(
-    painted: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+def test_from_the_door(painted: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("verify", painted) == 1
     assert run("sign", painted, "--name", "Anna", "--inputs", tmp_path) == 0
     assert "signed by Anna" in capsys.readouterr().out

@@ -28,6 +28,7 @@ def doctor() -> None:
 
     from impasto.device import choose_device, free_memory, in_bfloat16
     from impasto.encoders.compact import compact_weights
+    from impasto.identity import identity_folder
     from impasto.library.folder import library_folder
     from impasto.shelf.models import models, shelf_folder
     from impasto.weights.fetch import PUBLISHED, cache_folder, cached
@@ -35,7 +36,12 @@ def doctor() -> None:
     device = choose_device()
     bfloat16 = "used" if in_bfloat16(device, "auto") else "not faster here, so not used"
     vips = ".".join(str(pyvips.version(part)) for part in range(3))
-    folders = {"SHELF": shelf_folder(), "LIBRARY": library_folder(), "CACHE": cache_folder()}
+    folders = {
+        "SHELF": shelf_folder(),
+        "LIBRARY": library_folder(),
+        "IDENTITY": identity_folder(),
+        "CACHE": cache_folder(),
+    }
     rows = {
         "impasto": version("impasto"),
         "python": f"{platform.python_version()} on {platform.system()} {platform.machine()}",

@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 _ID = "[0-9a-f]{64}"
 
 
-class Problem(BaseModel):
+class ProblemTold(BaseModel):
     """What went wrong: HTTP's status, a stable code, and a sentence."""
 
     status: int
@@ -52,7 +52,7 @@ class Upload(BaseModel):
 
 
 PROBLEMS: dict[int | str, dict[str, Any]] = {
-    status: {"description": text, "content": {"application/problem+json": {"schema": Problem.model_json_schema()}}}
+    status: {"description": text, "content": {"application/problem+json": {"schema": ProblemTold.model_json_schema()}}}
     for status, text in (("4XX", "It cannot be done."), ("5XX", "It cannot be done now."))
 }
 PICTURE: dict[int | str, dict[str, Any]] = {
