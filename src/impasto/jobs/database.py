@@ -57,7 +57,7 @@ class DatabaseQueue:
     def __init__(self, url: str, most_waiting: int = MOST_WAITING, most_of_client: int = MOST_OF_CLIENT) -> None:
         self.most_waiting, self.most_of_client = most_waiting, most_of_client
         self._engine = _engine(url)
-        self._embedded = self._engine.dialect.name == "sqlite"
+        self.nearby = self._engine.dialect.name == "sqlite"
         with self._change() as change:
             for statement in _TABLES:
                 _do(change, statement)
@@ -212,7 +212,7 @@ class DatabaseQueue:
             return _do(reading, f"SELECT 1 FROM jobs WHERE {_CLAIMABLE} LIMIT 1", **given).first() is not None
 
     def _now(self, connection: Connection) -> float:
-        if self._embedded:
+        if self.nearby:
             return time.time()
         return float(_do(connection, "SELECT extract(epoch FROM clock_timestamp())").scalar_one())
 
@@ -225,7 +225,7 @@ class DatabaseQueue:
     def _change(self) -> Iterator[Connection]:
         """A transaction that begins by taking the lock."""
         with _away(), self._engine.begin() as connection:
-            if not self._embedded:
+            if not self.nearby:
                 _do(connection, "SELECT pg_advisory_xact_lock(:number)", number=_ONE_AT_A_TIME)
             yield connection
 

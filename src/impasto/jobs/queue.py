@@ -49,8 +49,10 @@ class Job:
 class Queue(Protocol):
     """Jobs in order, each worked on by one worker at a time. Times are in seconds.
 
-    Every method raises `QueueAwayError` while the queue cannot be reached.
+    Every method raises `QueueAwayError` while the queue cannot be reached. `nearby` says that reading it takes no time.
     """
+
+    nearby: bool
 
     def enter(self, id: str, client: str, request: str, *, quick: bool) -> Job:
         """A new job, or the one that has this id.

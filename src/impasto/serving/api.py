@@ -10,7 +10,7 @@ import secrets
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from importlib import resources
-from typing import Any
+from typing import Any, TypeVar
 
 from fastapi import FastAPI, Request, Response
 from fastapi.concurrency import run_in_threadpool
@@ -33,6 +33,7 @@ from impasto.settings import PRESETS
 from impasto.shelf.card import read_card
 from impasto.shelf.models import find, models
 
+T = TypeVar("T")
 _LOOK_SECONDS, _AWAY_SECONDS, _ALIVE_SECONDS = 0.1, 1.0, 15.0
 _LONGEST_WAIT = 60.0
 _MOST_STREAMS = 200
@@ -67,6 +68,11 @@ def build(service: Service, figures: Figures, ready: Callable[[], bool] = lambda
 
     app.mount("/page", GZipMiddleware(StaticFiles(directory=str(page)), minimum_size=1000))
     return app
+
+
+async def _read(service: Service, work: Callable[..., T], *given: Any) -> T:
+    """What comes of reading the queue: here and now where that takes no time, else beside."""
+    return work(*given) if service.queue.nearby else await run_in_threadpool(work, *given)
 
 
 def _client(request: Request) -> str:
@@ -111,14 +117,14 @@ def _add_uploads(app: FastAPI, service: Service) -> None:
 def _add_jobs(app: FastAPI, service: Service) -> None:
     few_at_once = asyncio.Semaphore(2)
 
-    def check_room(id: str, request: Request) -> None:
+    async def check_room(id: str, request: Request) -> None:
         """Refuse at once what could not be taken, however much it would be to read."""
-        if service.queue.get(id) is None:
-            service.queue.check_room(_client(request))
+        if await _read(service, service.queue.get, id) is None:
+            await _read(service, service.queue.check_room, _client(request))
 
     async def entered(id: str, request: Request, given: dict[str, Any]) -> Job:
         async with few_at_once:
-            check_room(id, request)
+            await check_room(id, request)
             return await run_in_threadpool(service.enter, id, _client(request), given)
 
     @app.post("/v1/jobs", status_code=202, response_model=JobTold, responses=PICTURE, openapi_extra=JOB_OR_FORM)
@@ -129,7 +135,7 @@ def _add_jobs(app: FastAPI, service: Service) -> None:
         """
         kind, id = request.headers.get("content-type", ""), request.headers.get("idempotency-key")
         id = secrets.token_hex(16) if id is None else _checked_id(id)
-        check_room(id, request)
+        await check_room(id, request)
         given = await (_of_form(request, service) if kind.startswith("multipart/") else _of_json(request))
         job = await entered(id, request, given)
         if "wait" in request.headers.get("prefer", "") and job.quick:
@@ -149,7 +155,7 @@ def _add_jobs(app: FastAPI, service: Service) -> None:
     @app.get("/v1/jobs/{id}", response_model=JobTold)
     async def get(id: str, request: Request) -> Response:
         """A job as it stands."""
-        return JSONResponse(told(service.job(id, _client(request))))
+        return JSONResponse(told(await _read(service, service.job, id, _client(request))))
 
 
 def _add_ways_of_jobs(app: FastAPI, service: Service) -> None:
