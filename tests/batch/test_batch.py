@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from impasto.batch import ledger as ledgers
 from impasto.batch.ledger import BatchJob, Ledger
 from impasto.batch.plan import plan
 from impasto.errors import InputError, OutputError
@@ -104,6 +105,31 @@ def test_the_ledger_takes_back_what_the_dead_were_doing(tmp_path: Path) -> None:
     state, error = ledger.states([job])[job.output]
     assert state == "failed"
     assert "died 3 times" in str(error)
+
+
+def test_a_lease_is_held_on_other_machines_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    here, there = Ledger(tmp_path), Ledger(tmp_path)
+    jobs = [BatchJob(f"{name}.png", name, "photo", "{}") for name in "ab"]
+    here.enter(jobs)
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setattr(ledgers, "_HERE", "another")
+        assert there.claim(["a"]) == jobs[0]
+    assert here.claim(["a"]) is None
+    assert here.busy(["a"])
+    clock = time.time
+    monkeypatch.setattr(ledgers.time, "time", lambda: clock() + 0.9 * ledgers.LEASE)
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setattr(ledgers, "_HERE", "another")
+        there.beat()
+    monkeypatch.setattr(ledgers.time, "time", lambda: clock() + 1.5 * ledgers.LEASE)
+    assert here.claim(["a"]) is None
+    monkeypatch.setattr(ledgers.time, "time", lambda: clock() + 2 * ledgers.LEASE)
+    assert here.claim(["a"]) == jobs[0]
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setattr(ledgers, "_HERE", "another")
+        assert not there.mine(jobs[0])
+    for one in (here, there):
+        one.close()
 
 
 def test_a_damaged_ledger_is_told(tmp_path: Path) -> None:

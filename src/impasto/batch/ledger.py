@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import socket
 import sqlite3
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,10 +18,13 @@ from impasto.errors import OutputError
 
 _NAME = ".impasto-batch.sqlite"
 _ATTEMPTS = 3
+LEASE = 60.0
+_HERE = hashlib.sha256(socket.gethostname().encode()).hexdigest()[:12]
+"""This machine, without its name."""
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS pictures (
     output TEXT PRIMARY KEY, key TEXT NOT NULL, content TEXT NOT NULL, brief TEXT NOT NULL, state TEXT NOT NULL,
-    attempts INTEGER NOT NULL DEFAULT 0, owner TEXT, error TEXT
+    attempts INTEGER NOT NULL DEFAULT 0, owner TEXT, error TEXT, lease REAL NOT NULL DEFAULT 0
 )
 """
 
@@ -40,8 +46,9 @@ class BatchJob:
 class Ledger:
     """The jobs of an output folder; several processes, and several batches, may share it.
 
-    A job is `waiting`, `running`, `done` or `failed`. One whose owner has died waits again. A batch that wants the same
-    picture from something else takes the row over; who was painting it then has nothing more to say about it.
+    A job is `waiting`, `running`, `done` or `failed`. Its owner, which may be on another machine, holds it by a lease
+    that `beat` renews; one whose owner has died, or was not heard of for `LEASE` seconds, waits again. A batch that
+    wants the same picture from something else takes the row over; who was painting it then has nothing more to say.
 
     Raises:
         OutputError: the folder cannot be made, or holds a damaged ledger; from every method, it cannot be written to.
@@ -54,14 +61,17 @@ class Ledger:
             self._table = sqlite3.connect(self.path, timeout=60, isolation_level=None)
             self._table.execute("PRAGMA journal_mode=WAL")
             self._table.execute(_SCHEMA)
-            self._follow_version_1()
+            self._follow_earlier_versions()
         except (OSError, sqlite3.Error) as error:
             raise OutputError(f"The ledger {self.path} cannot be used ({error}); choose another folder.") from error
 
-    def _follow_version_1(self) -> None:
-        """Ledgers used to hold the name of a style where the brief is now."""
-        if "style" in [row[1] for row in self._table.execute("PRAGMA table_info(pictures)")]:
+    def _follow_earlier_versions(self) -> None:
+        """Ledgers used to hold the name of a style where the brief is now, and had no leases."""
+        columns = [row[1] for row in self._table.execute("PRAGMA table_info(pictures)")]
+        if "style" in columns:
             self._table.execute("ALTER TABLE pictures RENAME COLUMN style TO brief")
+        if "lease" not in columns:
+            self._table.execute("ALTER TABLE pictures ADD COLUMN lease REAL NOT NULL DEFAULT 0")
 
     def enter(self, jobs: Iterable[BatchJob]) -> int:
         """Let jobs wait, but not those that are being done, nor those that are done; return how many are."""
@@ -91,9 +101,17 @@ class Ledger:
         with self._transaction():
             job = next((job for job in self._free() if job.key in wanted), None)
             if job:
-                change = "UPDATE pictures SET state = 'running', owner = ?, attempts = attempts + 1 WHERE output = ?"
-                self._table.execute(change, (_owner(), job.output))
+                self._table.execute(
+                    "UPDATE pictures SET state = 'running', owner = ?, lease = ?, attempts = attempts + 1 "
+                    "WHERE output = ?", (_owner(), time.time() + LEASE, job.output),
+                )  # fmt: skip
         return job
+
+    def beat(self) -> None:
+        """Go on to hold what this process is doing."""
+        with self._transaction():
+            change = "UPDATE pictures SET lease = ? WHERE owner = ? AND state = 'running'"
+            self._table.execute(change, (time.time() + LEASE, _owner()))
 
     def mine(self, job: BatchJob) -> bool:
         """Whether this process is still the one to do the job."""
@@ -146,14 +164,17 @@ class Ledger:
 
     def _free(self) -> Iterator[BatchJob]:
         """Jobs that wait, then those whose owner has died; one that has killed several is given up."""
-        columns = "SELECT output, key, content, brief, attempts, owner FROM pictures WHERE state = ? ORDER BY rowid"
-        for *fields, _, _ in self._table.execute(columns, ("waiting",)):
+        fields_and_owner = "output, key, content, brief, attempts, owner, lease"
+        columns = f"SELECT {fields_and_owner} FROM pictures WHERE state = ? ORDER BY rowid"
+        for *fields, _, _, _ in self._table.execute(columns, ("waiting",)):
             yield BatchJob(*fields)
-        for *fields, attempts, owner in self._table.execute(columns, ("running",)).fetchall():
+        for *fields, attempts, owner, lease in self._table.execute(columns, ("running",)).fetchall():
             job = BatchJob(*fields)
-            if not _alive(owner) and attempts < _ATTEMPTS:
+            if _alive(owner, lease):
+                continue
+            if attempts < _ATTEMPTS:
                 yield job
-            elif not _alive(owner):
+            else:
                 self._set(job, "failed", f"Its process died {attempts} times; look at this photo, or at the memory.")
 
     def _set(self, job: BatchJob, state: str, error: str | None) -> None:
@@ -175,13 +196,16 @@ def results_in(folder: Path) -> set[Path]:
 
 
 def _owner() -> str:
-    return f"{os.getpid()} {psutil.Process().create_time()}"
+    return f"{os.getpid()} {psutil.Process().create_time()} {_HERE}"
 
 
-def _alive(owner: str | None) -> bool:
-    if not owner:
+def _alive(owner: str | None, lease: float) -> bool:
+    """Whether the owner holds its lease; of this machine's processes it is known when they have died."""
+    if not owner or lease < time.time():
         return False
-    number, began = owner.split()
+    number, began, *machine = owner.split()
+    if machine != [_HERE]:
+        return True
     try:
         return str(psutil.Process(int(number)).create_time()) == began
     except psutil.NoSuchProcess:

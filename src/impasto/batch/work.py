@@ -6,13 +6,15 @@ import errno
 import hashlib
 import json
 import multiprocessing
+import threading
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from multiprocessing.synchronize import Event
 from pathlib import Path
 
-from impasto.batch.ledger import BatchJob, Ledger
+from impasto.batch.ledger import LEASE, BatchJob, Ledger
 from impasto.batch.plan import Pair
 from impasto.brief import Brief
 from impasto.errors import ImpastoError, InputError, OutputError
@@ -112,6 +114,11 @@ def _work(batch: Batch, threads: int, stop: Event) -> None:
 
 def _paint_all(batch: Batch, stop: Event) -> None:
     """Claim, paint, write, enter; until nothing waits, and nothing is being done that could come back."""
+    with _beating(batch.folder):
+        _paint_each(batch, stop)
+
+
+def _paint_each(batch: Batch, stop: Event) -> None:
     parent = multiprocessing.parent_process()
     ledger, keys = Ledger(batch.folder), {job.key for job in batch.jobs}
     methods: dict[str, Growing] = {}
@@ -136,6 +143,27 @@ def _paint_all(batch: Batch, stop: Event) -> None:
         else:
             ledger.finish(job)
     ledger.close()
+
+
+@contextmanager
+def _beating(folder: Path) -> Iterator[None]:
+    """Hold what this process does, beside it; a disk that is full for a moment is told by the painting itself."""
+    ended = threading.Event()
+
+    def beat() -> None:
+        ledger = Ledger(folder)
+        while not ended.wait(LEASE / 6):
+            with suppress(OutputError):
+                ledger.beat()
+        ledger.close()
+
+    thread = threading.Thread(target=beat, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
 
 
 def _painted(batch: Batch, job: BatchJob, methods: dict[str, Growing]) -> Picture:
