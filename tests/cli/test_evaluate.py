@@ -16,6 +16,8 @@ from impasto.metrics.extractors import open_extractor
 
 from door import run
 
+pytestmark = pytest.mark.once_in("bfloat16")
+
 
 @pytest.fixture
 def folders(tmp_path: Path, save: Any) -> tuple[Path, Path]:
