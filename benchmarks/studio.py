@@ -10,6 +10,7 @@ import asyncio
 import gzip
 import io
 import json
+import random
 import shutil
 import subprocess
 import sys
@@ -39,8 +40,10 @@ def photo(height: int, width: int, seed: int = 0) -> bytes:
 class Served:
     """A studio in a process of its own."""
 
-    def __init__(self, folder: Path) -> None:
-        command = [sys.executable, "-m", "impasto", "studio", "--no-browser", "--port", "0", "--folder", str(folder)]
+    def __init__(self, folder: Path, database: str = "") -> None:
+        options = ["--rate", "1000000/minute", "--port", "0", "--folder", str(folder)]
+        command = [sys.executable, "-m", "impasto", "serve", *options]
+        command += ["--database", database] if database else []
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         assert self.process.stdout
         line = self.process.stdout.readline()
@@ -180,6 +183,43 @@ def soak(served: Served, jobs: int) -> None:
     )
 
 
+def kills(folder: Path, database: str, count: int) -> None:
+    """A worker or the server ended by kill -9 at a random moment, again and again, while jobs come in."""
+    chance, ids, slowest, by_server = random.Random(0), [], 0.0, 0
+    served = Served(folder, database)
+    for number in range(count):
+        for one in range(3):
+            ids.append(f"kill-{number:03}-{one}")
+            settings = {"size": 500 + len(ids)}
+            brief = {"regions": [{"styles": ["looks:mosaic"]}], "settings": settings}
+            served.client.put(f"/v1/jobs/{ids[-1]}", json={"photo": served.photo, "brief": brief}).raise_for_status()
+        time.sleep(chance.uniform(0, 1.5))
+        children = psutil.Process(served.process.pid).children()
+        alive = [child for child in children if child.status() != psutil.STATUS_ZOMBIE]
+        workers = [child for child in alive if "impasto.serving.worker" in child.cmdline()]
+        if chance.random() < 0.3 or not workers:
+            by_server += 1
+            served.process.kill()
+            served.process.wait()
+            served.client.close()
+            served = Served(folder, database)
+        else:
+            chance.choice(workers).kill()
+        began = time.monotonic()
+        while any(served.state(id)["state"] in ("waiting", "running") for id in ids[-3:]):
+            time.sleep(0.1)
+        slowest = max(slowest, time.monotonic() - began)
+    states = [served.state(id)["state"] for id in ids]
+    results = [*(folder / "files" / "results").iterdir()]
+    whole = sum(Image.open(path).verify() is None for path in results)
+    served.close()
+    print(
+        f"{count} kills, {by_server} of the server: of {len(ids)} jobs {states.count('done')} done, "
+        f"{states.count('failed')} lost twice, {len(ids) - states.count('done') - states.count('failed')} not ended; "
+        f"{len(results)} results, {whole} whole; all three of a kill ended within {slowest:.0f} s"
+    )
+
+
 def page(served: Served, browser_path: str) -> None:
     """The page in a browser whose CPU is slowed to a quarter, and what it weighs."""
     from playwright.sync_api import sync_playwright
@@ -234,8 +274,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--browser", default=shutil.which("chromium"))
     parser.add_argument("--jobs", type=int, default=300)
+    parser.add_argument("--kills", type=int, default=0, help="only this: so many kills")
+    parser.add_argument("--database", default="", help="where the queue is")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
+        if given.kills:
+            kills(Path(folder), given.database, given.kills)
+            return
         served = Served(Path(folder))
         print(json.dumps({"cores": psutil.cpu_count(), "address": served.address}))
         try:

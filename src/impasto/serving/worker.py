@@ -123,7 +123,7 @@ class Worker:
         if saved is not None:
             (self.folder / "state").write_bytes(saved)
             resume = load_checkpoint(self.folder / "state", painting.record)
-        step, shown = None, time.monotonic()
+        step, shown = None, 0.0
         for step in painting.steps(resume):
             heart.tell(step.done, step.message)
             if heart.ended or self.leaving.is_set():
