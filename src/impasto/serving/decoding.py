@@ -86,14 +86,12 @@ class Decoder:
 
     def close(self) -> None:
         """End the child."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        _end(self._pool)
 
     def _replace(self, broken: ProcessPoolExecutor) -> None:
         with self._lock:
             if self._pool is broken:
-                for process in list((broken._processes or {}).values()):
-                    process.kill()
-                broken.shutdown(wait=False, cancel_futures=True)
+                _end(broken)
                 self._pool, self._begun = self._new()
 
     def _new(self) -> tuple[ProcessPoolExecutor, Future[None]]:
@@ -101,6 +99,12 @@ class Decoder:
         context = multiprocessing.get_context("spawn")
         pool = ProcessPoolExecutor(1, context, _limit, (os.getpid(),), max_tasks_per_child=_EACH)
         return pool, pool.submit(_load)
+
+
+def _end(pool: ProcessPoolExecutor) -> None:
+    for process in list((pool._processes or {}).values()):
+        process.kill()
+    pool.shutdown(wait=True, cancel_futures=True)
 
 
 def known_kind(head: bytes) -> bool:
