@@ -29,6 +29,12 @@ export function set(changes, name = "") {
 export const setting = (name, value) => set({ settings: { ...now.settings, [name]: value } }, name);
 export const setPlace = (changes, name) => set({ places: now.places.map(one => one === place() ? { ...one, ...changes } : one) }, name);
 
+// The mask of a place; of the first, which has none, what stays a photo.
+export function setMask(at, mask) {
+  if (at === 0) set({ keepMask: mask });
+  else if (now.places[at]) set({ places: now.places.map((one, number) => number === at ? { ...one, mask } : one) });
+}
+
 export function undo() {
   if (!past.length) return false;
   future.push(now);

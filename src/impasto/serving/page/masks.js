@@ -18,7 +18,7 @@ export const resize = factor => {
   $("mask-size").value = tool.size;
 };
 
-// Let a mask be drawn: `mask` is its id or null, `changed(id)` is told of every stroke; null ends it.
+// Let a mask be drawn: `key` says of what, `mask` is its id or null, `changed(id)` is told of every stroke; null ends it.
 export async function draw(next) {
   target = next;
   $("tools").hidden = $("mask").hidden = !next;
@@ -127,14 +127,14 @@ function showBox(first, last) {
 
 // Keep the mask as it is now; strokes are kept one after the other.
 function keep() {
-  const canvas = $("mask"), { changed } = target;
+  const canvas = $("mask"), { key, photo, changed } = target;
   const copy = Object.assign(document.createElement("canvas"), { width: canvas.width, height: canvas.height });
   copy.getContext("2d").drawImage(canvas, 0, 0);
   saving = saving.then(async () => {
     const { id } = await api.upload(await asFile(copy));
     known.set(id, copy);
     if (known.size > 20) known.delete(known.keys().next().value);
-    if (target) shown = `${target.photo} ${id}`;
+    if (target?.key === key) shown = `${photo} ${id}`;
     changed(id);
   }).catch(error => tell(`${word("failed")} ${error.message}`));
   return saving;

@@ -71,6 +71,8 @@ async function lookNow() {
 
 function changed() {
   works.choose(null);
+  works.forgetDeleted();
+  if (!batch.some(photo => photo.id === draft.now.photo?.id)) batch = [];
   draw();
 }
 
@@ -94,7 +96,7 @@ function showControls() {
   $("scale-told").value = settings.scale;
   $("steady-told").value = `${settings.steady} %`;
   $("steady-label").hidden = !photo?.frame;
-  $("undo").disabled = !draft.canUndo();
+  $("undo").disabled = !draft.canUndo() && !works.canBringBack();
   $("redo").disabled = !draft.canRedo();
   $("paint").disabled = !photo || !draft.job();
   $("paint").textContent = batch.length > 1 ? `${word("paint_all")} (${batch.length})` : word("paint");
@@ -102,11 +104,11 @@ function showControls() {
 
 function drawMask() {
   const { photo, settings, active, keepMask } = draft.now;
-  if (photo && settings.keep === "brush" && active === 0)
-    masks.draw({ photo: photo.id, still: photo.frame ?? photo.id, mask: keepMask, changed: mask => draft.set({ keepMask: mask }) });
-  else if (photo && active > 0)
-    masks.draw({ photo: photo.id, still: photo.frame ?? photo.id, mask: draft.place().mask, changed: mask => draft.setPlace({ mask }) });
-  else masks.draw(null);
+  if (!photo || (active === 0 && settings.keep !== "brush")) { masks.draw(null); return; }
+  masks.draw({
+    key: `${photo.id} ${active}`, photo: photo.id, still: photo.frame ?? photo.id, mask: active ? draft.place().mask : keepMask,
+    changed: mask => { if (draft.now.photo?.id === photo.id) draft.setMask(active, mask); },
+  });
 }
 
 // Painting
@@ -143,8 +145,10 @@ async function enter(job) {
   }
 }
 
+// A work that was deleted after the last change of the draft comes back first.
 async function undo() {
   if (!await works.bringBack()) draft.undo();
+  showControls();
 }
 
 // Keys and hands
@@ -167,8 +171,9 @@ function pressed(event) {
 }
 
 function listen() {
-  const click = { undo, redo: draft.redo, paint, stop: works.stopOrGoOn, star: works.star, delete: works.remove, compare: works.compare,
+  const click = { undo, redo: draft.redo, paint, stop: works.stopOrGoOn, star: works.star, compare: works.compare,
     again: works.again, other: () => $("photo").click(), "open-camera": camera.open, "open-help": () => $("help").showModal(),
+    delete: async () => { await works.remove(); showControls(); },
     "help-close": () => $("help").close(), "remove-place": manner.removePlace, "as-photo": () => draft.setPlace({ styles: [] }) };
   for (const [id, listener] of Object.entries(click)) $(id).addEventListener("click", listener);
   for (const name of FIELDS) {

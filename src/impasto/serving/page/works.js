@@ -115,6 +115,9 @@ export async function remove() {
   } catch (error) { fail(error); }
 }
 
+export const canBringBack = () => deleted !== null;
+export const forgetDeleted = () => { deleted = null; };
+
 // The last one deleted, entered again: its result is still there. Whether there was one.
 export async function bringBack() {
   if (!deleted) return false;
