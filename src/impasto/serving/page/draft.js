@@ -66,10 +66,11 @@ function restored() {
   return fresh();
 }
 
-// Another photo, in the manner of the first place; masks were of the old one.
+// Another photo, in the manner of the first place; masks were of the old one. A film is at first painted in one pass.
 export function usePhoto(photo, style) {
   const { styles, shares } = now.places[0];
-  set({ photo, places: [{ styles: styles.length || !style ? styles : [style], shares, mask: null }], active: 0, keepMask: null });
+  const settings = { ...now.settings, ...(photo.frame && { quality: "instant" }) };
+  set({ photo, settings, places: [{ styles: styles.length || !style ? styles : [style], shares, mask: null }], active: 0, keepMask: null });
 }
 
 // Choose a style for the active place, alone or beside those that it has; whether others had to go.
