@@ -18,6 +18,8 @@ from impasto.media.image import read
 
 from door import run
 
+pytestmark = pytest.mark.once_in("bfloat16")
+
 QUICK = ["--size", "64", "--steps", "5"]
 
 

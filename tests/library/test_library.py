@@ -22,6 +22,8 @@ from impasto.serving.styles import in_library, offered
 
 from door import run
 
+pytestmark = pytest.mark.once_in("bfloat16")
+
 
 @pytest.fixture(autouse=True)
 def _private_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,8 @@ import pytest
 from impasto.errors import OutputError
 from impasto.media.files import check_apart, check_writable, make_folder, replacing
 
+pytestmark = pytest.mark.once_in("float32")
+
 
 def test_no_output_covers_an_input_or_another_output(tmp_path: Path) -> None:
     photo = tmp_path / "photo.jpg"

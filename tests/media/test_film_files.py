@@ -21,6 +21,8 @@ from impasto.media.video import VideoFilm
 
 from clips import clip, moving, packets
 
+pytestmark = pytest.mark.once_in("float32")
+
 TIMES = [0, 24, 60, 61, 150, 174]  # a variable rate, in 600ths of a second
 WHOLE = (Fraction(0), None)
 

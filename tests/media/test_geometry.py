@@ -10,6 +10,8 @@ from impasto.media.transparency import fill_transparent
 
 from fakes import picture
 
+pytestmark = pytest.mark.once_in("float32")
+
 
 def test_fit() -> None:
     assert fit(300, 400, 100) == (75, 100)

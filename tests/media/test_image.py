@@ -20,6 +20,8 @@ from impasto.media.writing import write
 
 from fakes import picture
 
+pytestmark = pytest.mark.once_in("float32")
+
 Save = "conftest.SavePicture"
 
 

@@ -48,6 +48,8 @@ from impasto.metrics.table import (
 
 from fakes import picture, tiny_encoder
 
+pytestmark = pytest.mark.once_in("float32")
+
 
 def samples(count: int, width: int, seed: int, shift: float = 0.0) -> torch.Tensor:
     generator = torch.Generator().manual_seed(seed)

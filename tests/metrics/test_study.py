@@ -13,6 +13,8 @@ import pytest
 from impasto.errors import InputError
 from impasto.metrics.study import Vote, read_votes, scores, write_study
 
+pytestmark = pytest.mark.once_in("float32")
+
 
 def report(folder: Path, save: Any, methods: tuple[str, ...]) -> Path:
     rows = [

@@ -75,16 +75,16 @@ class DatabaseQueue:
             )  # fmt: skip
             return _known(change, id)
 
-    def check_room(self, client: str) -> None:
+    def check_room(self, client: str, coming: int = 0, of_client: int = 0) -> None:
         with self._reading() as reading:
-            self._check_room(reading, client)
+            self._check_room(reading, client, coming, of_client)
 
-    def _check_room(self, connection: Connection, client: str) -> None:
+    def _check_room(self, connection: Connection, client: str, coming: int = 0, of_client: int = 0) -> None:
         own = "sum(CASE WHEN client = :client THEN 1 ELSE 0 END)"
         counted = _do(connection, f"SELECT count(*), {own} FROM jobs WHERE state = 'waiting'", client=client).one()
-        if counted[0] >= self.most_waiting:
+        if counted[0] + coming >= self.most_waiting:
             raise QueueFullError("Too many jobs wait already; try again in a while.")
-        if (counted[1] or 0) >= self.most_of_client:
+        if (counted[1] or 0) + of_client >= self.most_of_client:
             raise QueueFullError("Too many of your jobs wait already; try again when one is done.")
 
     def claim(self, lease: float, *, quick: bool = False) -> Job | None:

@@ -111,8 +111,8 @@ class Queue(Protocol):
         """
         ...
 
-    def check_room(self, client: str) -> None:
-        """See whether another job may wait, quickly.
+    def check_room(self, client: str, coming: int = 0, of_client: int = 0) -> None:
+        """See whether another job may wait beside those that are about to come, quickly.
 
         Raises:
             QueueFullError: too many wait, in all or of this client.

@@ -8,6 +8,7 @@ import logging
 import re
 import secrets
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
 from importlib import resources
 from typing import Any, TypeVar
@@ -115,17 +116,26 @@ def _add_uploads(app: FastAPI, service: Service) -> None:
 
 
 def _add_jobs(app: FastAPI, service: Service) -> None:
-    few_at_once = asyncio.Semaphore(2)
+    one_at_a_time, coming = asyncio.Semaphore(1), Counter[tuple[str, str]]()
 
     async def check_room(id: str, request: Request) -> None:
         """Refuse at once what could not be taken, however much it would be to read."""
-        if await _read(service, service.queue.get, id) is None:
-            await _read(service, service.queue.check_room, _client(request))
+        client = _client(request)
+        if (client, id) not in coming and await _read(service, service.queue.get, id) is None:
+            own = sum(other == client for other, _ in coming)
+            await _read(service, service.queue.check_room, client, len(coming), own)
 
     async def entered(id: str, request: Request, given: dict[str, Any]) -> Job:
-        async with few_at_once:
-            await check_room(id, request)
-            return await run_in_threadpool(service.enter, id, _client(request), given)
+        client = _client(request)
+        await check_room(id, request)
+        coming[client, id] += 1
+        try:
+            async with one_at_a_time:
+                return await run_in_threadpool(service.enter, id, client, given)
+        finally:
+            coming.subtract([(client, id)])
+            if not coming[client, id]:
+                del coming[client, id]
 
     @app.post("/v1/jobs", status_code=202, response_model=JobTold, responses=PICTURE, openapi_extra=JOB_OR_FORM)
     async def post(request: Request) -> Response:
