@@ -169,3 +169,21 @@ def test_whoever_stops_one_pass_is_told_and_finds_nothing_half_done(
     assert run("paint", photo, style, "--engine", "instant", "-o", tmp_path / "out.png") == 130
     assert "stopped" in capsys.readouterr().err
     assert not (tmp_path / "out.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("command", "missing", "extra"),
+    [
+        ("studio --port 0 --no-browser --folder f", "fastapi starlette uvicorn obstore sqlalchemy httptools", "studio"),
+        ("serve --port 0 --folder f --database postgresql://x/y", "psycopg", "postgres"),
+        ("verify x.png", "c2pa", "sign"),
+    ],
+)
+def test_a_missing_extra_is_named(command: str, missing: str, extra: str, tmp_path: Path) -> None:
+    without = f"import sys; sys.modules.update(dict.fromkeys({missing.split()})); from impasto.cli import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", without, *command.split()], capture_output=True, text=True, timeout=60, cwd=tmp_path
+    )
+    assert done.returncode == 2, done.stderr
+    assert f"impasto[{extra}]" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from starlette.exceptions import HTTPException
-
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -75,6 +73,8 @@ class Guard:
         scope.setdefault("state", {})["client"] = self._client(headers)
 
         async def counted() -> Message:
+            from starlette.exceptions import HTTPException
+
             nonlocal seen
             message = await receive()
             seen += len(message.get("body", b""))
