@@ -41,6 +41,13 @@ def copied(source: Path, output: Path, folder: Path, piece: int = 4, **changes: 
     join(pieces, encoding, output, film, WHOLE)
 
 
+@pytest.mark.parametrize("count", range(1, 10))
+def test_pieces_of_any_number_of_frames_are_joined_whole(tmp_path: Path, count: int) -> None:
+    source, output = clip(tmp_path / "a.mp4", moving(count)), tmp_path / "b.mp4"
+    copied(source, output, tmp_path, piece=count)
+    assert len([*VideoFilm.open(output).frames()]) == count
+
+
 @pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv"])
 def test_what_is_not_painted_is_copied_bit_for_bit(tmp_path: Path, suffix: str) -> None:
     source = clip(tmp_path / "a.mp4", moving(6), TIMES, sound=True, aspect=Fraction(4, 3))

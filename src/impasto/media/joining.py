@@ -106,8 +106,8 @@ def _frames_of(pieces: Sequence[Piece], stream: Any, encoding: Encoding, start: 
     begin = round(start / encoding.time_base)
     for piece in pieces:
         with av.open(str(piece.path)) as container:
-            packets = (packet for packet in container.demux(container.streams.video[0]) if packet.dts is not None)
-            for packet, time, duration in zip(packets, piece.times, piece.durations):
+            packets = (packet for packet in container.demux(container.streams.video[0]) if packet.size)
+            for packet, time, duration in zip(packets, piece.times, piece.durations, strict=True):
                 packet.stream = stream
                 packet.time_base = encoding.time_base
                 packet.pts = packet.dts = time - begin
