@@ -20,6 +20,7 @@ class Studio:
     """A server in a process of its own."""
 
     def __init__(self, folder: Path, *options: str, most_bytes_a_file: int | None = None) -> None:
+        self.folder = folder
         command = [sys.executable, "-m", "impasto", *(options or ("studio", "--no-browser"))]
         limited = ["prlimit", f"--fsize={most_bytes_a_file}"] if most_bytes_a_file else []
         self.process = subprocess.Popen(

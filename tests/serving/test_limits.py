@@ -123,7 +123,7 @@ def test_old_uploads_go_when_no_job_needs_them(tmp_path: Path, monkeypatch: pyte
     decoder.close()
     service.sweep(time() + 1)
     assert storage.has(f"uploads/{old}")
-    service.sweep(time() + UPLOAD_SECONDS + 1)
+    service.sweep_uploads(time() + UPLOAD_SECONDS + 1)
     assert storage.has(f"uploads/{needed}")
     assert not storage.has(f"uploads/{old}")
     assert len([*(tmp_path / "files").rglob(f"{old}*")]) == 0

@@ -176,14 +176,7 @@ def test_a_stopped_job_keeps_its_picture_and_goes_on(studio: Studio, photo: str,
     brief = {**_SLOW, "regions": [{"styles": [painting]}]}
     id = studio.client.post("/v1/jobs", json={"photo": photo, "brief": brief}).json()["id"]
     assert studio.client.get(f"/v1/jobs/{id}/result").json()["code"] == "not_done"
-    ends = time.monotonic() + 60
-    while studio.client.get(f"/v1/jobs/{id}").json()["done"] < 0.05 and time.monotonic() < ends:
-        time.sleep(0.02)
-    studio.client.post(f"/v1/jobs/{id}/stop")
-    began = time.monotonic()
-    stopped = studio.wait(id, "stopped")
-    assert time.monotonic() - began < 15
-    assert 0 < stopped["done"] < 1
+    _stop_half_way(studio, id)
     half = studio.client.get(f"/v1/jobs/{id}/result").content
     assert Image.open(io.BytesIO(half)).size == (128, 96)
     studio.client.post(f"/v1/jobs/{id}/resume")
@@ -195,6 +188,26 @@ def test_a_stopped_job_keeps_its_picture_and_goes_on(studio: Studio, photo: str,
     gone = studio.client.post("/v1/jobs", json={"photo": painting, "brief": brief}).json()["id"]
     studio.client.delete(f"/v1/jobs/{gone}")
     studio.wait(gone, "cancelled")
+
+
+def test_what_another_version_has_left_half_done_is_begun_anew(studio: Studio, photo: str, painting: str) -> None:
+    brief = {**_SLOW, "regions": [{"styles": [painting]}], "settings": {"size": 120, "steps": [200]}}
+    id = studio.client.post("/v1/jobs", json={"photo": photo, "brief": brief}).json()["id"]
+    _stop_half_way(studio, id)
+    (studio.folder / "files" / "states" / id).write_bytes(b"of another version")
+    studio.client.post(f"/v1/jobs/{id}/resume")
+    assert studio.wait(id, "done")["done"] == 1
+
+
+def _stop_half_way(studio: Studio, id: str) -> None:
+    ends = time.monotonic() + 60
+    while studio.client.get(f"/v1/jobs/{id}").json()["done"] < 0.05 and time.monotonic() < ends:
+        time.sleep(0.02)
+    studio.client.post(f"/v1/jobs/{id}/stop")
+    began = time.monotonic()
+    stopped = studio.wait(id, "stopped")
+    assert time.monotonic() - began < 15
+    assert 0 < stopped["done"] < 1
 
 
 def test_no_event_is_lost_between_two_streams(studio: Studio, photo: str) -> None:

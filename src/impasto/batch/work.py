@@ -9,7 +9,7 @@ import multiprocessing
 import threading
 import time
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from multiprocessing.synchronize import Event
 from pathlib import Path
@@ -151,11 +151,9 @@ def _beating(folder: Path) -> Iterator[None]:
     ended = threading.Event()
 
     def beat() -> None:
-        ledger = Ledger(folder)
         while not ended.wait(LEASE / 6):
-            with suppress(OutputError):
+            with suppress(OutputError), closing(Ledger(folder)) as ledger:
                 ledger.beat()
-        ledger.close()
 
     thread = threading.Thread(target=beat, daemon=True)
     thread.start()

@@ -53,7 +53,7 @@ class Service:
         if len(data) > most:
             raise Refusal(413, "too_large", f"Expected at most {most >> 20} MiB a file.")
         looked, id = self.decoder.look(data), hashlib.sha256(data).hexdigest()
-        self.storage.put_new(files.upload(id), data)
+        self.storage.put(files.upload(id), data)
         self.storage.put(files.shown(id), looked.shown)
         about = {"id": id, "height": looked.height, "width": looked.width}
         if looked.frame:
@@ -124,10 +124,13 @@ class Service:
         }
 
     def sweep(self, now: float) -> None:
-        """Remove looks in passing and what was deleted, with their files, and old uploads that no job needs."""
+        """Remove looks in passing and what was deleted, with their files."""
         for job in self.queue.forget(now - KEPT_SECONDS, PASSING):
             for name in (files.result(job), files.shown_result(job), files.thumbnail(job), *files.passing(job)):
                 self.storage.delete(name)
+
+    def sweep_uploads(self, now: float) -> None:
+        """Remove old uploads that no job needs; what is uploaded again is new again."""
         for id in self.storage.older("uploads/", now - UPLOAD_SECONDS):
             if not self.queue.mentions(id):
                 for name in (files.upload(id), files.shown(id), files.about(id)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import os
 import subprocess
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("impasto.serving")
 _AGAIN_SECONDS, _LEAVE_SECONDS, _SWEEP_SECONDS = 0.5, 15.0, 60.0
+_SWEEPS_TO_UPLOADS = 60
+"""All of them are listed then, which costs requests in a bucket."""
 
 
 @dataclass
@@ -150,11 +153,13 @@ def serve_studio(
 
 
 def _sweep(service: Service) -> None:
-    while True:
+    for count in itertools.count():
         try:
             service.sweep(time.time())
-        except OSError as error:  # a storage that is away for a while
-            _log.warning("not swept: %s", error)
+            if count % _SWEEPS_TO_UPLOADS == 0:
+                service.sweep_uploads(time.time())
+        except Exception as error:  # a queue or a storage that is away for a while
+            _log.warning("not swept (%s: %s)", type(error).__name__, error)
         time.sleep(_SWEEP_SECONDS)
 
 

@@ -14,12 +14,12 @@ import threading
 import time
 import traceback
 from collections import OrderedDict
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from impasto.errors import ImpastoError, PictureError
+from impasto.errors import ImpastoError, PictureError, RecordError
 from impasto.jobs.database import DatabaseQueue
 from impasto.jobs.queue import Job, Queue, QueueAwayError, State
 from impasto.serving import files
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from impasto.brief import Brief
     from impasto.media.image import Picture
     from impasto.recipes.grown import Growing
+    from impasto.recipes.pictures import Pictures
 
 DATABASE = "IMPASTO_DATABASE"
 """The variable that says where the queue is: other users of the machine do not see it, as they do a command."""
@@ -122,7 +123,8 @@ class Worker:
         resume, saved = None, self.storage.get(files.state(job))
         if saved is not None:
             (self.folder / "state").write_bytes(saved)
-            resume = load_checkpoint(self.folder / "state", painting.record)
+            with suppress(RecordError):  # of another version or kind of machine: begun anew
+                resume = load_checkpoint(self.folder / "state", painting.record)
         step, shown = None, 0.0
         for step in painting.steps(resume):
             heart.tell(step.done, step.message)
@@ -137,7 +139,7 @@ class Worker:
         picture = step.picture() if step else painting.unpainted()
         if step is None or step.done >= 1:
             self._show(job, picture)
-            self.storage.put_new(files.result(job), self._signed(self._encoded(picture, "png"), asked))
+            self.storage.put_new(files.result(job), self._result(picture, asked))
             return True
         self.storage.put(files.partial(job), self._encoded(picture, "png"))
         self.storage.put(files.preview(job), self._encoded(_small(picture, SHOWN_SIZE), "jpg"))
@@ -148,10 +150,7 @@ class Worker:
 
     def _paint_film(self, job: Job, asked: JobRequest, heart: _Heart) -> bool:
         """Whether it was painted to its end."""
-        from impasto.recipes.pictures import Pictures
-
-        given = {name: self._file(name) for name in asked.brief.pictures()}
-        brief, pictures = self._within_memory(asked.brief), Pictures(given, MOST_PIXELS)
+        brief, pictures = self._within_memory(asked.brief), self._pictures(asked)
         film = FilmPainting(self._file(asked.photo), self.folder, brief, pictures, asked.steady)
         picture, shown, ended = None, 0.0, False
         try:
@@ -185,20 +184,24 @@ class Worker:
 
     def _opening(self, asked: JobRequest) -> Growing:
         """The engine of a brief; the last ones are kept."""
-        from impasto.library.folder import licence_of
         from impasto.recipes.painting import open_brief
-        from impasto.recipes.pictures import Pictures
 
         key = asked.brief.to_json()
         if key not in self._opened:
-            given = {name: self._file(name) for name in asked.brief.pictures()}
-            pictures = Pictures(given, MOST_PIXELS, licence_of=licence_of)
-            self._opened[key] = open_brief(self._within_memory(asked.brief), pictures)
+            self._opened[key] = open_brief(self._within_memory(asked.brief), self._pictures(asked))
             if len(self._opened) > _KEPT:
                 self._opened.popitem(last=False)
             self._tidy(asked)
         self._opened.move_to_end(key)
         return self._opened[key]
+
+    def _pictures(self, asked: JobRequest) -> Pictures:
+        """Where the pictures of a brief are."""
+        from impasto.library.folder import licence_of
+        from impasto.recipes.pictures import Pictures
+
+        given = {name: self._file(name) for name in asked.brief.pictures()}
+        return Pictures(given, MOST_PIXELS, licence_of=licence_of)
 
     def _tidy(self, asked: JobRequest) -> None:
         """Remove uploads that neither this job nor an engine that is kept has to do with."""
@@ -230,7 +233,9 @@ class Worker:
         write(picture, path, force=True)
         return path.read_bytes()
 
-    def _signed(self, data: bytes, asked: JobRequest) -> bytes:
+    def _result(self, picture: Picture, asked: JobRequest) -> bytes:
+        """The finished picture as it is kept."""
+        data = self._encoded(picture, "png")
         if not self.signs:
             return data
         from impasto.identity import Identity
@@ -285,7 +290,9 @@ class _Heart:
         longest = time.monotonic() + (_LONGEST_QUICK if self.job.quick else _LONGEST)
         while not self._still.wait(BEAT):
             if time.monotonic() > longest:
-                self.queue.end(self.job, "failed", "timeout", "It took too long; try a smaller size or fewer steps.")
+                with suppress(QueueAwayError):
+                    message = "It took too long; try a smaller size or fewer steps."
+                    self.queue.end(self.job, "failed", "timeout", message)
                 os._exit(1)
             note = f"{self.note}  preview {self.shown}" if self.shown else self.note
             try:

@@ -54,7 +54,7 @@ function lookSoon() {
 }
 
 async function lookNow() {
-  const job = draft.now.photo && draft.job(LOOK_SIZE, true), wanted = JSON.stringify(job);
+  const { photo } = draft.now, job = photo && draft.job(LOOK_SIZE, true), wanted = JSON.stringify(job);
   if (!job || works.current() || wanted === looked) return;
   looking.abort();
   looking = new AbortController();
@@ -64,7 +64,7 @@ async function lookNow() {
     const picture = await api.look(job, signal);
     if (signal.aborted || !picture) return;
     looked = wanted;
-    easel.show(api.photoOf(draft.now.photo.id), picture);
+    easel.show(api.photoOf(photo.id), picture);
     tell(word("shown"));
   } catch (error) { fail(error); }
 }

@@ -82,7 +82,7 @@ function pick(id) {
     tell(word("comparing"));
     return;
   }
-  usePhotoOf(works.get(id)).then(() => choose(id), fail);
+  usePhotoOf(works.get(id)).then(() => { if (works.has(id)) choose(id); }, fail);
 }
 
 async function usePhotoOf({ photo, film }) {
@@ -121,10 +121,10 @@ export const forgetDeleted = () => { deleted = null; };
 // The last one deleted, entered again: its result is still there. Whether there was one.
 export async function bringBack() {
   if (!deleted) return false;
-  const { photo, brief } = deleted;
+  const { photo, brief, steady } = deleted;
   deleted = null;
   try {
-    const job = await api.enter({ photo, brief });
+    const job = await api.enter({ photo, brief, steady });
     chosen = job.id;
     changed(job);
     tell(word("back"));
