@@ -13,7 +13,7 @@ PACKAGE = Path(impasto.__file__).parent
 FLOORS = [
     {"errors", "device", "masks", "processes", "weights", "provenance"},
     {"media", "encoders", "losses", "models", "controls"},
-    {"engine", "shelf", "jobs", "client", "identity"},
+    {"engine", "shelf", "jobs", "client", "identity", "storage"},
     {"settings", "export", "signing"},
     {"brief"},
     {"recipes", "training", "library", "metrics"},

@@ -52,6 +52,10 @@ class OutputError(ImpastoError, OSError):
     """A result that cannot be written where it was asked for."""
 
 
+class StorageError(ImpastoError):
+    """A storage that cannot be reached, or does not allow what is asked of it."""
+
+
 class TooLargeError(ImpastoError):
     """A job that would not fit into memory."""
 

@@ -16,7 +16,7 @@ from impasto.jobs.database import DatabaseQueue
 from impasto.serving.decoding import Decoder
 from impasto.serving.guard import Guard, Message, Receive, Send
 from impasto.serving.service import UPLOAD_SECONDS, Service
-from impasto.serving.storage import Storage
+from impasto.storage import Storage
 
 from server import Studio, encoded
 

@@ -4,29 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 import re
 import secrets
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from importlib import resources
 from typing import Any, TypeVar
 
 from fastapi import FastAPI, Request, Response
 from fastapi.concurrency import run_in_threadpool
-from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, StreamingResponse
 from fastapi.staticfiles import StaticFiles
 from starlette.datastructures import UploadFile
-from starlette.exceptions import HTTPException
 from starlette.middleware.gzip import GZipMiddleware
 
 from impasto.brief import Brief
-from impasto.errors import InputError, OutputError, PictureError
-from impasto.jobs.queue import ENDED, Job, QueueAwayError, QueueFullError
+from impasto.errors import InputError
+from impasto.jobs.queue import ENDED, Job, QueueAwayError
 from impasto.serving import files
 from impasto.serving.counting import Figures
+from impasto.serving.problems import answer_problems
 from impasto.serving.schema import EVENTS, JOB, JOB_OR_FORM, MASK, PICTURE, PROBLEMS, UPLOAD, JobTold, Upload
 from impasto.serving.service import Refusal, Service, is_wanted, told
 from impasto.serving.styles import offered
@@ -38,7 +36,6 @@ T = TypeVar("T")
 _LOOK_SECONDS, _AWAY_SECONDS, _ALIVE_SECONDS = 0.1, 1.0, 15.0
 _LONGEST_WAIT = 60.0
 _MOST_STREAMS = 200
-_RETRY_AFTER = "5"
 _KINDS = {"png": "image/png", "mp4": "video/mp4"}
 _UPLOADED: dict[str, Any] = {"response_model": Upload, "response_model_exclude_none": True}
 _CSP = (
@@ -46,13 +43,12 @@ _CSP = (
     "font-src 'self'; media-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 _PICTURE_HEADERS = {"Content-Security-Policy": "default-src 'none'; sandbox", "Cache-Control": "private, no-store"}
-_log = logging.getLogger("impasto.serving")
 
 
 def build(service: Service, figures: Figures, ready: Callable[[], bool] = lambda: True) -> FastAPI:
     """The application; `ready` says whether there is anybody to work."""
     app = FastAPI(title="Impasto", docs_url=None, redoc_url=None, openapi_url="/v1/openapi.json", responses=PROBLEMS)
-    _answer_problems(app)
+    answer_problems(app)
     _add_uploads(app, service)
     _add_jobs(app, service)
     _add_ways_of_jobs(app, service)
@@ -359,51 +355,3 @@ async def _events(request: Request, service: Service, client: str, after: int) -
             yield ": still here\n\n"
         told_at = now if news or now - told_at > _ALIVE_SECONDS else told_at
         await asyncio.sleep(_LOOK_SECONDS)
-
-
-def _answer_problems(app: FastAPI) -> None:
-    """Every error as problem+json with a stable code, and nothing of our inside."""
-
-    def problem(status: int, code: str, detail: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
-        content = {"status": status, "code": code, "detail": detail}
-        return JSONResponse(content, status, headers, media_type="application/problem+json")
-
-    @app.exception_handler(HTTPException)
-    async def known(_: Request, error: HTTPException) -> JSONResponse:
-        code = {404: "not_found", 405: "wrong_method", 413: "too_large"}.get(error.status_code, "bad_request")
-        return problem(error.status_code, code, str(error.detail))
-
-    @app.exception_handler(Refusal)
-    async def refused(_: Request, error: Refusal) -> JSONResponse:
-        return problem(error.status, error.code, str(error))
-
-    @app.exception_handler(RequestValidationError)
-    async def invalid(_: Request, error: RequestValidationError) -> JSONResponse:
-        return problem(422, "unusable", "; ".join(str(one["msg"]) for one in error.errors()))
-
-    @app.exception_handler(QueueFullError)
-    async def full(_: Request, error: QueueFullError) -> JSONResponse:
-        return problem(429, "queue_full", str(error), {"Retry-After": _RETRY_AFTER})
-
-    @app.exception_handler(QueueAwayError)
-    async def away(_: Request, error: QueueAwayError) -> JSONResponse:
-        return problem(503, "queue_away", str(error), {"Retry-After": _RETRY_AFTER})
-
-    @app.exception_handler(PictureError)
-    async def picture(_: Request, error: PictureError) -> JSONResponse:
-        return problem(422, "bad_picture", str(error))
-
-    @app.exception_handler(InputError)
-    async def unusable(_: Request, error: InputError) -> JSONResponse:
-        return problem(422, "unusable", str(error))
-
-    @app.exception_handler(OutputError)
-    async def no_room(_: Request, error: OutputError) -> JSONResponse:
-        _log.error("%s", error)
-        return problem(507, "no_room", "There is no room for the picture; try again later.")
-
-    @app.exception_handler(Exception)
-    async def unknown(_: Request, error: Exception) -> JSONResponse:
-        number = secrets.token_hex(8)
-        _log.error("error %s", number, exc_info=error)
-        return problem(500, "internal", f"Something went wrong on our side; tell us of error {number}.")

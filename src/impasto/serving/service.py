@@ -15,7 +15,7 @@ from impasto.serving import files, styles
 from impasto.serving.decoding import Decoder
 from impasto.serving.films import is_film
 from impasto.serving.request import MOST_WORK, JobRequest, MaskRequest, is_upload, of_record
-from impasto.serving.storage import Storage
+from impasto.storage import Storage
 
 MOST_FILE_BYTES, MOST_FILM_BYTES = 25 << 20, 60 << 20
 LEAST_FREE_BYTES = 500 << 20

@@ -123,7 +123,7 @@ def serve_studio(
     except ImportError as error:
         raise SettingsError("The studio needs an extra; install it with: pip install 'impasto[studio]'.") from error
     from impasto.serving.guard import Guard
-    from impasto.serving.storage import Storage
+    from impasto.storage import Storage
 
     folder.mkdir(parents=True, exist_ok=True)
     place = storage or str(folder / "files")

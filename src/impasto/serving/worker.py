@@ -19,14 +19,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from impasto.errors import ImpastoError, PictureError, RecordError
+from impasto.errors import ImpastoError, PictureError, RecordError, StorageError
 from impasto.jobs.database import DatabaseQueue
 from impasto.jobs.queue import Job, Queue, QueueAwayError, State
 from impasto.serving import files
 from impasto.serving.films import FilmPainting
 from impasto.serving.request import JobRequest, is_upload
 from impasto.serving.selection import MOST_PIXELS, SHOWN_SIZE
-from impasto.serving.storage import Storage
+from impasto.storage import Storage
 
 if TYPE_CHECKING:
     from impasto.brief import Brief
@@ -47,6 +47,7 @@ _CODES = {
     "TooLargeError": "too_large",
     "DivergedError": "diverged",
     "OutputError": "no_room",
+    "StorageError": "storage_away",
 }
 
 
@@ -84,7 +85,7 @@ class Worker:
                 finished = self._paint(job, heart)
             except ImpastoError as error:
                 code = _CODES.get(type(error).__name__, "unusable")
-                self._end(job, "failed", code, self._without_paths(str(error)))
+                self._end(job, "failed", code, self._told(error))
                 return
             except Exception:
                 traceback.print_exc()
@@ -245,8 +246,11 @@ class Worker:
         sign(path, path, Identity.own(), [self._file(name) for name in asked.uploads])
         return path.read_bytes()
 
-    def _without_paths(self, message: str) -> str:
-        return message.replace(f"{self.folder}/", "")
+    def _told(self, error: ImpastoError) -> str:
+        """What a stranger may know of it."""
+        if isinstance(error, StorageError):
+            return "The storage cannot be reached; try again later."
+        return str(error).replace(f"{self.folder}/", "")
 
 
 def _small(picture: Picture, size: int) -> Picture:
