@@ -2,14 +2,37 @@
 
 from __future__ import annotations
 
+import getpass
+import os
+import shutil
 import signal
+import tempfile
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+import psutil
 
 _WAITING = 4
+
+Given = TypeVar("Given")
+Made = TypeVar("Made")
+
+
+def own_folder() -> Path:
+    """A temporary folder of this process; those of processes that were killed are removed."""
+    folder = Path(tempfile.gettempdir()) / f"impasto-{getpass.getuser()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    for other in folder.iterdir():
+        if other.name.isdecimal() and not psutil.pid_exists(int(other.name)):
+            shutil.rmtree(other, ignore_errors=True)
+    own = folder / str(os.getpid())
+    own.mkdir(exist_ok=True)
+    return own
 
 
 @contextmanager
@@ -40,3 +63,18 @@ def in_background() -> Iterator[Callable[[Callable[[], None]], None]]:
         yield do
         while waiting:
             waiting.popleft().result()
+
+
+def in_order(do: Callable[[Given], Made], all: Iterable[Given], threads: int) -> Iterator[Made]:
+    """What `do` makes of each, in order, by so many threads, which are a little ahead."""
+    waiting: deque[Future[Made]] = deque()
+    with ThreadPoolExecutor(threads) as pool:
+        try:
+            for one in all:
+                waiting.append(pool.submit(do, one))
+                if len(waiting) > _WAITING * threads:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            pool.shutdown(cancel_futures=True)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from impasto.errors import OutputError, SettingsError, StorageError
@@ -146,6 +147,41 @@ class Storage:
             if writing:
                 raise OutputError(f"The storage is full or gone ({error}).") from error
             raise StorageError(f"{self.place} cannot be read ({error.strerror or error}).") from error
+
+
+class StoredFile(io.RawIOBase):
+    """What is there under a name as a file to read; no more of it is fetched than is read.
+
+    Raises:
+        FileNotFoundError: nothing is there.
+    """
+
+    def __init__(self, storage: Storage, name: str) -> None:
+        self._storage, self._name, self._at = storage, name, 0
+        size = storage.size(name)
+        if size is None:
+            raise FileNotFoundError(name)
+        self._size = size
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        self._at = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence]
+        return self._at
+
+    def tell(self) -> int:
+        return self._at
+
+    def readinto(self, buffer: Any) -> int:
+        length = max(0, min(len(buffer), self._size - self._at))
+        if length:
+            buffer[:length] = self._storage.part(self._name, self._at, length)
+            self._at += length
+        return length
 
 
 def is_remote(place: str) -> bool:

@@ -36,7 +36,7 @@ def plan(sources: Sequence[str], styles: Sequence[str], suffix: str, output: Pat
     if not sources:
         raise InputError("Expected photos; give folders, pictures, globs in quotes, or a .csv of pairs.")
     pairs: list[Pair] = []
-    styles = [one for style in styles for one in _styles(style)]
+    styles = [one for style in styles for one in styles_in(style)]
     for source in sources:
         if source.lower().endswith(".csv"):
             pairs += _table(Path(source), suffix)
@@ -57,7 +57,7 @@ def style_name(style: str) -> str:
     return Path(style).name.split(":")[-1] if ":" in Path(style).name else Path(style).stem
 
 
-def _styles(style: str) -> list[str]:
+def styles_in(style: str) -> list[str]:
     """The style itself, or the paintings in a folder."""
     folder = Path(style)
     if not folder.is_dir():

@@ -17,6 +17,7 @@ from impasto.cli.evaluate import evaluate
 from impasto.cli.export import export
 from impasto.cli.film import film
 from impasto.cli.interrupt import raise_on_interrupt
+from impasto.cli.manifest import manifest
 from impasto.cli.mask import mask
 from impasto.cli.models import models
 from impasto.cli.paint import paint
@@ -55,6 +56,7 @@ app.command(camera)
 app.command(studio)
 app.command(serve)
 app.command(batch)
+app.command(manifest)
 app.command(mask)
 app.command(style)
 app.command(reproduce)

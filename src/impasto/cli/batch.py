@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from impasto.cli.options import FILES, LOOK, WHERE, WORK, RecipeOptions, explicit
+from impasto.cli.run import ManyOptions, paint_manifest, run_of
 from impasto.errors import SettingsError
 from impasto.media.image import MAX_PIXELS
 
@@ -37,7 +38,7 @@ class WhereOptions:
 
 def batch(
     *photos: Annotated[str, Parameter(group=FILES)],
-    output: Annotated[Path, Parameter(name=["--output", "-o"], group=FILES)],
+    output: Annotated[str, Parameter(name=["--output", "-o"], group=FILES)],
     style: Annotated[list[str] | None, Parameter(group=FILES, negative="")] = None,
     format: Annotated[str, Parameter(group=FILES)] = "png",
     quality: Annotated[int | None, Parameter(group=FILES)] = None,
@@ -47,6 +48,7 @@ def batch(
     engine: Annotated[str | None, Parameter(group=LOOK)] = None,
     preset: Annotated[str | None, Parameter(group=LOOK)] = None,
     where: Annotated[WhereOptions, Parameter(name="*")] = WhereOptions(),
+    many: Annotated[ManyOptions, Parameter(name="*")] = ManyOptions(),
     recipe: Annotated[RecipeOptions | None, Parameter(name="*")] = None,  # type: ignore[valid-type]
 ) -> None:
     """Paint every photo in every style, by one pass of the instant network.
@@ -59,10 +61,12 @@ def batch(
     - `impasto batch photos/ --style a.jpg --style b.jpg -o results/`
     - `impasto batch "photos/*.jpg" --style looks:swirls --format jpg --size 1024 -o results/`
     - `impasto batch pairs.csv -o results/`
+    - `impasto batch photos.parquet --style a.jpg -o s3://bucket/out --shards 1000 --on ray`
 
     Args:
-        photos: Folders, pictures, globs in quotes, or tables (.csv) with the columns content and style, maybe output.
-        output: The folder for results.
+        photos: Folders, pictures, globs in quotes, tables (.csv) with the columns content and style, maybe output; or
+            a manifest (.parquet) as `impasto manifest` writes it.
+        output: The folder for results; for a manifest also s3://, gs:// or az://.
         style: A painting, a folder of them, a saved style, or a trained painter; repeat it for more.
         format: Suffix of the results: png, jpg, webp, tif, avif.
         quality: 1 to 100, for JPEG, WebP and AVIF.
@@ -76,18 +80,27 @@ def batch(
     from impasto.batch.plan import plan
     from impasto.media.writing import check_format
     from impasto.recipes.asked import Asked
+    from impasto.storage import is_remote
 
     suffix, changes = f".{format.lower().lstrip('.')}", explicit(recipe)
-    if output.is_file():
-        raise SettingsError(f"{output} is a file; give a folder for the results.")
     kind = check_format(Path(f"result{suffix}"), quality=quality)
-    pairs, told = plan(photos, style or [], suffix, output), {"format": kind, "quality": quality, "depth": None}
+    told = {"format": kind, "quality": quality, "depth": None}
 
     def brief_of(styles: Sequence[str]) -> Brief:
         asked = Asked(styles, engine, preset, changes, mask=where.mask, keep=where.keep, output=told, usual="instant")
         return asked.brief()
 
-    job = prepare_batch(output, pairs, brief_of, quality=quality, force=force, max_pixels=max_pixels)
+    if any(photo.lower().endswith(".parquet") for photo in photos):
+        asked = run_of(photos, style or [], brief_of, suffix=suffix, quality=quality, max_pixels=max_pixels, many=many)
+        paint_manifest(asked, output, workers, many)
+        return
+    folder = Path(output)
+    if is_remote(output) or many != ManyOptions():
+        raise SettingsError("A bucket, --on, --shards and --part need a manifest; make one with impasto manifest.")
+    if folder.is_file():
+        raise SettingsError(f"{output} is a file; give a folder for the results.")
+    pairs = plan(photos, style or [], suffix, folder)
+    job = prepare_batch(folder, pairs, brief_of, quality=quality, force=force, max_pixels=max_pixels)
     _finish(job, workers)
 
 

@@ -1,0 +1,154 @@
+"""Shards painted on a Ray cluster: Ray Data finds machines, starts painters and replaces those that are lost.
+
+What Ray passes around is the numbers of shards, a row each; pictures go from storage to storage. So a driver, an
+object store or a whole cluster may vanish, and what is done is done.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import queue
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from impasto.cluster.here import Running
+from impasto.cluster.painting import PaintedShard, ShardPainter, check_versions
+from impasto.cluster.run import read_run, versions
+from impasto.errors import ImpastoError, SettingsError
+from impasto.storage import Storage
+
+_TICK_SECONDS = 0.2
+_TRIES = 5
+
+
+def paint_on_ray(place: str, shards: Sequence[int], on: str, workers: int | None) -> Running:
+    """What has become of each shard, as they are done, None now and then; leaving early gives the rest up.
+
+    Args:
+        on: `ray`: the cluster of RAY_ADDRESS, or one that is started here and ends with this; or an address.
+        workers: painters at most; by default as many as there are cores, or GPUs where there are any.
+
+    Raises:
+        SettingsError: Ray is missing, the cluster cannot be reached, or it has other versions.
+    """
+    with _joined(on) as ray:
+        _check_nodes(ray, place)
+        told, ended = queue.SimpleQueue[Any](), threading.Event()
+        thread = threading.Thread(target=_drive, args=(_data(ray, place, shards, workers), told, ended), daemon=True)
+        thread.start()
+        try:
+            yield from _as_told(told)
+        finally:
+            ended.set()
+
+
+def _drive(rows: Any, told: queue.SimpleQueue[Any], ended: threading.Event) -> None:
+    """Run a data set, telling what is in each row."""
+    try:
+        for row in rows.iter_rows():
+            if ended.is_set():
+                break
+            told.put(row["painted"])
+        told.put(StopIteration())
+    except Exception as error:
+        told.put(error)
+
+
+def _as_told(told: queue.SimpleQueue[Any]) -> Running:
+    while True:
+        try:
+            one = told.get(timeout=_TICK_SECONDS)
+        except queue.Empty:
+            yield None
+            continue
+        if isinstance(one, StopIteration):
+            return
+        if isinstance(one, Exception) and not isinstance(one, ImpastoError):
+            raise one
+        yield one
+
+
+def _data(ray: Any, place: str, shards: Sequence[int], workers: int | None) -> Any:
+    """One row a shard, so that nothing is lost or remembered in larger pieces than that."""
+    resources, there = _resources(ray)
+    most = workers or there
+    rows = ray.data.from_items([{"shard": shard} for shard in shards], override_num_blocks=len(shards))
+    return rows.map_batches(
+        _Painter,
+        fn_constructor_kwargs={"place": place},
+        batch_size=1,
+        compute=ray.data.ActorPoolStrategy(min_size=1, max_size=max(1, min(most, len(shards)))),
+        **resources,
+    )
+
+
+def _resources(ray: Any) -> tuple[dict[str, float], int]:
+    """What a painter takes, and how many there is room for."""
+    there = ray.cluster_resources()
+    if there.get("GPU", 0) >= 1:
+        return {"num_gpus": 1}, int(there["GPU"])
+    return {"num_cpus": 1}, int(there.get("CPU", 1))
+
+
+class _Painter:
+    """A painter on some machine."""
+
+    def __init__(self, place: str) -> None:
+        import torch
+
+        torch.set_num_threads(1)
+        self._painter = ShardPainter(place)
+
+    def __call__(self, batch: dict[str, Any]) -> dict[str, list[PaintedShard | ImpastoError]]:
+        return {"painted": [self._paint(int(shard)) for shard in batch["shard"]]}
+
+    def _paint(self, shard: int) -> PaintedShard | ImpastoError:
+        error: ImpastoError
+        for _ in range(_TRIES):
+            try:
+                return self._painter.paint(shard)
+            except ImpastoError as raised:
+                error = raised
+        return error
+
+
+@contextmanager
+def _joined(on: str) -> Iterator[Any]:
+    """Ray, connected to a cluster, with tokens required; one that was started here ends with the block."""
+    os.environ.setdefault("RAY_AUTH_MODE", "token")
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
+    try:
+        import ray
+        import ray.data
+    except ImportError as error:
+        raise SettingsError("A cluster needs an extra; install it with: pip install 'impasto[cluster]'.") from error
+    address = os.environ.get("RAY_ADDRESS") if on == "ray" else on
+    own = {"include_dashboard": False, "dashboard_host": "127.0.0.1"} if address is None else {"address": address}
+    try:
+        ray.init(**own, log_to_driver=False, logging_level=logging.ERROR)
+    except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
+        raise SettingsError(f"The Ray cluster {address or 'here'} cannot be joined ({error}).") from error
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
+    ray.data.DataContext.get_current().enable_progress_bars = False
+    try:
+        yield ray
+    finally:
+        ray.shutdown()
+
+
+def _check_nodes(ray: Any, place: str) -> None:
+    """Raise `SettingsError` where a machine of the cluster has other versions than the run was begun with."""
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    run = read_run(Storage(place))
+    assert run is not None
+    ask = ray.remote(num_cpus=0)(versions)
+    nodes = [node["NodeID"] for node in ray.nodes() if node["Alive"]]
+    answers = [
+        ask.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node, soft=False)).remote() for node in nodes
+    ]
+    for answer in ray.get(answers):
+        check_versions(run, answer)
