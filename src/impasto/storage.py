@@ -5,7 +5,8 @@ from __future__ import annotations
 import io
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -15,10 +16,10 @@ from impasto.errors import OutputError, SettingsError, StorageError
 if TYPE_CHECKING:
     from obstore.store import ObjectStore
 
+_PATIENCE = 120.0
 _ADVICE = {
     "PermissionDeniedError": "these credentials may not do it",
     "UnauthenticatedError": "the credentials are missing or wrong",
-    "NotFoundError": "there is no such bucket",
 }
 
 
@@ -27,6 +28,7 @@ class Storage:
 
     Args:
         place: a folder, or s3://, gs://, az://, https:// or memory:/// ; credentials are taken from the environment.
+        patience: how long to try again, in seconds, where a storage does not answer or is busy.
 
     Raises:
         SettingsError: an extra is missing, or the place cannot be used.
@@ -34,7 +36,7 @@ class Storage:
         OutputError: from those that write: the disk is full or gone.
     """
 
-    def __init__(self, place: str | Path) -> None:
+    def __init__(self, place: str | Path, patience: float = _PATIENCE) -> None:
         try:
             from obstore.exceptions import BaseError
             from obstore.store import LocalStore, from_url
@@ -45,7 +47,13 @@ class Storage:
         self.place = str(place)
         self._folder = None if is_remote(self.place) else Path(place).resolve()
         try:
-            self._store: ObjectStore = LocalStore(self._folder, mkdir=True) if self._folder else from_url(self.place)
+            self._store: ObjectStore = (
+                LocalStore(self._folder, mkdir=True)
+                if self._folder
+                else from_url(
+                    self.place, retry_config={"max_retries": 20, "retry_timeout": timedelta(seconds=patience)}
+                )
+            )
         except (BaseError, ValueError) as error:
             raise SettingsError(f"{place} cannot be used as a storage ({_first_line(error)}).") from error
         except OSError as error:
@@ -125,11 +133,8 @@ class Storage:
         """Remove what is there, if there is anything."""
         import obstore
 
-        try:
-            with self._telling(writing=True):
-                obstore.delete(self._store, name)
-        except FileNotFoundError:
-            return
+        with suppress(FileNotFoundError), self._telling():
+            obstore.delete(self._store, name)
 
     @contextmanager
     def _telling(self, *, writing: bool = False) -> Iterator[None]:
@@ -138,10 +143,16 @@ class Storage:
 
         try:
             yield
-        except (AlreadyExistsError, FileNotFoundError):
+        except AlreadyExistsError:
             raise
+        except FileNotFoundError as error:
+            if not writing:
+                raise
+            raise StorageError(f"{self.place} cannot be used (there is no such bucket).") from error
         except BaseError as error:
             why = _ADVICE.get(type(error).__name__, _first_line(error))
+            if "latest/api/token" in why or "latest/meta-data" in why:  # where a machine of AWS would ask for its own
+                why = "no credentials were found; give them in the environment"
             raise StorageError(f"{self.place} cannot be used ({why}).") from error
         except OSError as error:
             if writing:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import queue
+import socket
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -20,7 +21,7 @@ from impasto.cluster.run import read_run, versions
 from impasto.errors import ImpastoError, SettingsError
 from impasto.storage import Storage
 
-_TICK_SECONDS = 0.2
+_TICK_SECONDS, _ANSWER_SECONDS, _LISTEN_SECONDS = 0.2, 120.0, 10.0
 _TRIES = 5
 
 
@@ -118,17 +119,21 @@ class _Painter:
 @contextmanager
 def _joined(on: str) -> Iterator[Any]:
     """Ray, connected to a cluster, with tokens required; one that was started here ends with the block."""
+    address = os.environ.get("RAY_ADDRESS") if on == "ray" else on
     os.environ.setdefault("RAY_AUTH_MODE", "token")
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
+    if address is None:
+        os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"  # what Ray calls it when it keeps to the loopback
     try:
         import ray
         import ray.data
     except ImportError as error:
         raise SettingsError("A cluster needs an extra; install it with: pip install 'impasto[cluster]'.") from error
-    address = os.environ.get("RAY_ADDRESS") if on == "ray" else on
-    own = {"include_dashboard": False, "dashboard_host": "127.0.0.1"} if address is None else {"address": address}
+    _check_reachable(address)
+    own: dict[str, Any] = {"include_dashboard": False} if address is None else {"address": address}
     try:
-        ray.init(**own, log_to_driver=False, logging_level=logging.ERROR)
+        with _muted():
+            ray.init(**own, log_to_driver=False, logging_level=logging.ERROR)
     except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
         raise SettingsError(f"The Ray cluster {address or 'here'} cannot be joined ({error}).") from error
     logging.getLogger("ray.data").setLevel(logging.ERROR)
@@ -137,6 +142,33 @@ def _joined(on: str) -> Iterator[Any]:
         yield ray
     finally:
         ray.shutdown()
+
+
+def _check_reachable(address: str | None) -> None:
+    """Raise `SettingsError` where nobody listens at an address; Ray itself would go on trying."""
+    host, _, port = (address or "").removeprefix("ray://").rpartition(":")
+    if not port.isdecimal():
+        return
+    try:
+        socket.create_connection((host, int(port)), _LISTEN_SECONDS).close()
+    except OSError as error:
+        raise SettingsError(
+            f"The Ray cluster {address} cannot be joined ({error.strerror or error}); give the address of its head, as "
+            "'ray start --head' says it."
+        ) from error
+
+
+@contextmanager
+def _muted() -> Iterator[None]:
+    """Nothing that libraries write to standard error by themselves is seen; what goes wrong is raised."""
+    before, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(before, 2)
+        os.close(before)
+        os.close(nowhere)
 
 
 def _check_nodes(ray: Any, place: str) -> None:
@@ -150,5 +182,12 @@ def _check_nodes(ray: Any, place: str) -> None:
     answers = [
         ask.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node, soft=False)).remote() for node in nodes
     ]
-    for answer in ray.get(answers):
+    try:
+        found = ray.get(answers, timeout=_ANSWER_SECONDS)
+    except ray.exceptions.GetTimeoutError as error:
+        raise SettingsError(
+            f"The machines of the Ray cluster have not answered within {_ANSWER_SECONDS:.0f} s; see whether they are "
+            "busy, and whether they can reach this machine."
+        ) from error
+    for answer in found:
         check_versions(run, answer)

@@ -22,12 +22,13 @@ from impasto.storage import Storage
 from impasto.weights.files import sha256
 
 NAME = "run.json"
-_UNPACKED_SHARD = 256
+_LARGEST_LOOSE, _FEWEST_LOOSE = 256, 64
+"""Where each result is a file: photos of a shard, and shards of a run, so that few photos have many workers."""
 _PARTS = {
     "manifest": "manifest",
-    "styles": "styles or settings",
     "suffix": "format",
     "quality": "quality",
+    "styles": "style or setting",
     "packed": "--shards",
     "rows_each": "--shards",
     "max_pixels": "--max-pixels",
@@ -115,11 +116,13 @@ def begin(asked: RunOptions, storage: Storage) -> Run:
         OutputError: another run is there.
         StorageError: the storage cannot be used.
     """
-    opened(asked.manifest).close()
+    with opened(asked.manifest) as file:
+        rows = file.metadata.num_rows
     open_brief(next(iter(asked.briefs.values())))
     hashes = dict[str, Path]()
     styles = tuple(_style(name, brief, asked, hashes) for name, brief in asked.briefs.items())
-    rows_each = max(1, (asked.per_shard or _UNPACKED_SHARD) // len(styles))
+    loose = min(_LARGEST_LOOSE, max(1, rows // _FEWEST_LOOSE))
+    rows_each = max(1, asked.per_shard // len(styles)) if asked.per_shard else loose
     run = Run(
         sha256(asked.manifest), styles, asked.suffix, asked.quality, bool(asked.per_shard), rows_each,
         asked.max_pixels, asked.precision, versions(), 0, 0, 0, _licences(hashes),

@@ -1,0 +1,59 @@
+"""A Ray cluster of some nodes on this machine, in a process of its own: python tests/nodes.py COUNT"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+
+class Nodes:
+    """A cluster: a head that works nothing, and nodes of one core; `own` is the environment of who joins it."""
+
+    def __init__(self, count: int) -> None:
+        command = [sys.executable, __file__, str(count)]
+        self.own = {**os.environ, "RAY_AUTH_MODE": "token", "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=self.own
+        )
+        self.address = self._answer()
+
+    def replace_one(self) -> None:
+        """Kill a node as a crash of its machine does, and let another join."""
+        assert self._process.stdin
+        self._process.stdin.write("replace\n")
+        self._process.stdin.flush()
+        assert self._answer() == "replaced"
+
+    def _answer(self) -> str:
+        assert self._process.stdout
+        while line := self._process.stdout.readline():
+            if line.startswith("> "):
+                return line[2:].strip()
+        raise AssertionError("The cluster has ended.")
+
+    def __enter__(self) -> Nodes:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.communicate(timeout=60)
+
+
+def main(count: int) -> None:
+    """Serve until standard input is closed."""
+    from ray.cluster_utils import Cluster
+
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
+    nodes = [cluster.add_node(num_cpus=1) for _ in range(count)]
+    print(f"> {cluster.address}", flush=True)
+    for _ in sys.stdin:
+        cluster.remove_node(nodes.pop(0), allow_graceful=False)
+        nodes.append(cluster.add_node(num_cpus=1))
+        print("> replaced", flush=True)
+    cluster.shutdown()
+
+
+if __name__ == "__main__":
+    sys.path.remove(str(Path(__file__).parent))
+    main(int(sys.argv[1]))
