@@ -21,6 +21,7 @@ from impasto.cli.manifest import manifest
 from impasto.cli.mask import mask
 from impasto.cli.models import models
 from impasto.cli.paint import paint
+from impasto.cli.plan import plan
 from impasto.cli.reproduce import reproduce
 from impasto.cli.search import search
 from impasto.cli.sign import sign, verify
@@ -57,6 +58,7 @@ app.command(studio)
 app.command(serve)
 app.command(batch)
 app.command(manifest)
+app.command(plan)
 app.command(mask)
 app.command(style)
 app.command(reproduce)

@@ -81,7 +81,7 @@ def write_manifest(
     kept.unlink(missing_ok=True)
 
 
-def chunks(manifest: Path, rows: int = 1_000_000) -> Iterator[pyarrow.Table]:
+def chunks(manifest: Path, rows: int = 100_000) -> Iterator[pyarrow.Table]:
     """The manifest's rows, so many at a time, with whole addresses.
 
     Raises:

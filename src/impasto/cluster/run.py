@@ -121,8 +121,7 @@ def begin(asked: RunOptions, storage: Storage) -> Run:
     open_brief(next(iter(asked.briefs.values())))
     hashes = dict[str, Path]()
     styles = tuple(_style(name, brief, asked, hashes) for name, brief in asked.briefs.items())
-    loose = min(_LARGEST_LOOSE, max(1, rows // _FEWEST_LOOSE))
-    rows_each = max(1, asked.per_shard // len(styles)) if asked.per_shard else loose
+    rows_each = rows_of_a_shard(asked, rows)
     run = Run(
         sha256(asked.manifest), styles, asked.suffix, asked.quality, bool(asked.per_shard), rows_each,
         asked.max_pixels, asked.precision, versions(), 0, 0, 0, _licences(hashes),
@@ -141,6 +140,13 @@ def begin(asked: RunOptions, storage: Storage) -> Run:
     there = read_run(storage)
     assert there is not None
     return _same(run, there, storage)
+
+
+def rows_of_a_shard(asked: RunOptions, rows: int) -> int:
+    """How many photos of a manifest with so many rows a shard holds, at most."""
+    if asked.per_shard:
+        return max(1, asked.per_shard // len(asked.briefs))
+    return min(_LARGEST_LOOSE, max(1, rows // _FEWEST_LOOSE))
 
 
 def read_run(storage: Storage) -> Run | None:

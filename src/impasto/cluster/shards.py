@@ -14,7 +14,7 @@ from impasto.storage import Storage, StoredFile
 if TYPE_CHECKING:
     import pyarrow
 
-_CHUNK = 1_000_000
+_CHUNK = 100_000
 _SAME = "same"
 
 
@@ -38,8 +38,8 @@ class ShardRow:
 def write_shards(manifest: Path, output: Path, size: int | None, rows_each: int) -> Shards:
     """Sort a manifest by the shapes that photos are painted in, and write it in shards.
 
-    It is done a million rows at a time, so that memory does not grow with the manifest; rows that are the same photo
-    are found within each million.
+    It is done 100,000 rows at a time, so that memory does not grow with the manifest; copies of a photo are found
+    within these.
 
     Args:
         size: the long side of results; None: that of each photo.
