@@ -17,7 +17,8 @@ FLOORS = [
     {"settings", "export", "signing"},
     {"brief"},
     {"recipes", "training", "library", "metrics"},
-    {"batch", "search", "cluster", "serving"},
+    {"batch", "search", "serving"},
+    {"cluster"},
     {"cli"},
 ]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -58,6 +59,7 @@ def serve(
     database: str | None = None,
     storage: str | None = None,
     workers: int = 2,
+    pool: str = "",
     rate: str = "600/minute",
     trusted_proxy: str = "",
     sign: Annotated[bool, Parameter(negative="")] = False,
@@ -68,6 +70,7 @@ def serve(
 
     - `impasto serve --host 0.0.0.0 --token-file token.txt --workers 2`, and in the browser http://HOST:8787/?token=TOKEN
     - `impasto serve --database postgresql://studio@host/studio --storage s3://bucket/studio`, on each of many machines
+    - `impasto serve --pool ray --database postgresql://studio@host/studio --storage s3://bucket/studio`
 
     Args:
         host: The address to listen at.
@@ -76,7 +79,9 @@ def serve(
         folder: Where jobs and pictures lie, unless --database and --storage say otherwise.
         database: The queue of jobs: postgresql://user@host/name, for many machines. The password is PGPASSWORD's.
         storage: Where pictures lie: a folder, or s3://, gs:// or az://.
-        workers: Processes that paint. Of two or more, the first takes what is quick.
+        workers: Processes that paint. Of two or more, the first takes what is quick. On a cluster: at most so many.
+        pool: Paint on a Ray cluster, with more painters while jobs wait: ray, or its address. --database and --storage
+            are what all its machines reach.
         rate: Requests that change something, of one address, like 600/minute or 10/second.
         trusted_proxy: The address of a proxy before it, whose X-Forwarded-For is believed.
         sign: Sign what is painted, as `impasto sign` does by your own key.
@@ -91,10 +96,15 @@ def serve(
             raise SettingsError(f"Expected {token_file} to hold a token of 16 letters and digits or more.")
     if not _RATE.fullmatch(rate):
         raise SettingsError(f"Expected --rate like 600/minute, not {rate}.")
+    painters: Any = None
+    if pool:
+        from impasto.cluster.pool import RayCrew
+
+        painters = partial(RayCrew, on=pool)
     opened = lambda address: print(f"Serving at {address}", flush=True)  # noqa: E731
     _serve(
         folder, host, port, workers, opened, token=token, database=database, storage=storage, rate=rate,
-        proxy=trusted_proxy, signs=sign,
+        proxy=trusted_proxy, signs=sign, painters=painters,
     )  # fmt: skip
 
 

@@ -75,6 +75,7 @@ def instant(
     preset: Path | None = None,
     resume: Annotated[bool, Parameter(negative="")] = False,
     force: Annotated[bool, Parameter(negative="")] = False,
+    on: str | None = None,
     settings: Annotated[InstantTraining | None, Parameter(name="*")] = None,
 ) -> None:
     """Train a network for any style on your photos and paintings.
@@ -95,10 +96,10 @@ def instant(
         preset: A .json file of settings, such as `impasto search` writes; options count more.
         resume: Go on with a training that was interrupted.
         force: Replace files that exist.
+        on: ray, or the address of a Ray cluster, whose --devices train; all its machines see the same files.
     """
     work = training_job("instant", photos, paintings, start, preset, settings)
-    _check(work, output, resume=resume, force=force)
-    _follow(work.run(output, resume=resume), output)
+    _train(work, output, on, resume=resume, force=force)
 
 
 @train.command
@@ -111,6 +112,7 @@ def painter(
     preset: Path | None = None,
     resume: Annotated[bool, Parameter(negative="")] = False,
     force: Annotated[bool, Parameter(negative="")] = False,
+    on: str | None = None,
     settings: Annotated[PainterTraining | None, Parameter(name="*")] = None,
 ) -> None:
     """Train a small, fast network for one style, or for several and all mixtures of them.
@@ -131,10 +133,10 @@ def painter(
         preset: A .json file of settings, such as `impasto search` writes; options count more.
         resume: Go on with a training that was interrupted.
         force: Replace files that exist.
+        on: ray, or the address of a Ray cluster, whose --devices train; all its machines see the same files.
     """
     work = training_job("painter", photos or [], style, start, preset, settings)
-    _check(work, output, resume=resume, force=force)
-    _follow(work.run(output, resume=resume), output)
+    _train(work, output, on, resume=resume, force=force)
 
 
 @train.command
@@ -147,6 +149,7 @@ def collection(
     preset: Path | None = None,
     resume: Annotated[bool, Parameter(negative="")] = False,
     force: Annotated[bool, Parameter(negative="")] = False,
+    on: str | None = None,
     settings: Annotated[CollectionTraining | None, Parameter(name="*")] = None,
 ) -> None:
     """Train a network that turns pictures of one collection into pictures of another, without pairs.
@@ -168,10 +171,10 @@ def collection(
         preset: A .json file of settings, such as `impasto search` writes; options count more.
         resume: Go on with a training that was interrupted.
         force: Replace files that exist.
+        on: ray, or the address of a Ray cluster, whose --devices train; all its machines see the same files.
     """
     work = training_job("collection", photos, paintings, start, preset, settings)
-    _check(work, output, resume=resume, force=force)
-    _follow(work.run(output, resume=resume), output)
+    _train(work, output, on, resume=resume, force=force)
 
 
 def training_job(
@@ -196,6 +199,15 @@ def training_job(
     return TrainingJob.begin(kind, photos, paintings, start, chosen)
 
 
+def _train(work: TrainingJob, output: Path, on: str | None, *, resume: bool, force: bool) -> None:
+    """Train, here or on a cluster."""
+    _check(work, output, resume=resume, force=force)
+    if on is not None:
+        from impasto.cluster.training import train_on_ray
+    reports = train_on_ray(work, output, on, resume=resume) if on else work.run(output, resume=resume)
+    _follow(reports, output)
+
+
 def _check(work: TrainingJob, output: Path, *, resume: bool, force: bool) -> None:
     """Say before the work what would prevent its result from being written."""
     from impasto.errors import SettingsError
@@ -215,9 +227,9 @@ def _follow(reports: Iterator[Report], output: Path) -> None:
     from impasto.cli.interrupt import stop_between_steps
     from impasto.cli.progress import progress_line
 
+    report, told = None, time.monotonic()
     with stop_between_steps() as interrupt, progress_line() as progress:
-        task, told = progress.add_task(output.name, total=1.0, note=""), time.monotonic()
-        report = None
+        task = progress.add_task(output.name, total=1.0, note="")
         for report in reports:
             if not report.silent:
                 progress.update(task, completed=report.done, note=report.message)

@@ -35,7 +35,7 @@ def paint_on_ray(place: str, shards: Sequence[int], on: str, workers: int | None
     Raises:
         SettingsError: Ray is missing, the cluster cannot be reached, or it has other versions.
     """
-    with _joined(on) as ray:
+    with joined(on) as ray:
         _check_nodes(ray, place)
         told, ended = queue.SimpleQueue[Any](), threading.Event()
         thread = threading.Thread(target=_drive, args=(_data(ray, place, shards, workers), told, ended), daemon=True)
@@ -117,7 +117,7 @@ class _Painter:
 
 
 @contextmanager
-def _joined(on: str) -> Iterator[Any]:
+def joined(on: str) -> Iterator[Any]:
     """Ray, connected to a cluster, with tokens required; one that was started here ends with the block."""
     address = os.environ.get("RAY_ADDRESS") if on == "ray" else on
     os.environ.setdefault("RAY_AUTH_MODE", "token")
@@ -130,7 +130,7 @@ def _joined(on: str) -> Iterator[Any]:
     except ImportError as error:
         raise SettingsError("A cluster needs an extra; install it with: pip install 'impasto[cluster]'.") from error
     _check_reachable(address)
-    own: dict[str, Any] = {"include_dashboard": False} if address is None else {"address": address}
+    own: dict[str, Any] = {"address": "local", "include_dashboard": False} if address is None else {"address": address}
     try:
         with _muted():
             ray.init(**own, log_to_driver=False, logging_level=logging.ERROR)

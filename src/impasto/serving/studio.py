@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import psutil
 
@@ -33,6 +33,26 @@ _log = logging.getLogger("impasto.serving")
 _AGAIN_SECONDS, _LEAVE_SECONDS, _SWEEP_SECONDS = 0.5, 15.0, 60.0
 _SWEEPS_TO_UPLOADS = 60
 """All of them are listed then, which costs requests in a bucket."""
+
+
+class Painters(Protocol):
+    """Whoever paints for the studio."""
+
+    def start(self) -> None:
+        """Begin, and see to it that it goes on."""
+        ...
+
+    def complete(self) -> bool:
+        """Whether all are there that should be."""
+        ...
+
+    def count(self) -> int:
+        """How many are there."""
+        ...
+
+    def leave(self) -> None:
+        """Tell all to stop between two steps; what they were at waits to go on."""
+        ...
 
 
 @dataclass
@@ -103,9 +123,10 @@ def serve_studio(
     signs: bool = False,
     rate: str = "",
     proxy: str = "",
+    painters: Callable[[str, str, int, bool], Painters] | None = None,
     opened: Callable[[str], None] | None = None,
 ) -> None:
-    """Serve until interrupted; jobs and pictures lie in `folder`.
+    """Serve until interrupted; jobs and pictures lie in `folder`, and processes of this machine paint, or `painters`.
 
     Raises:
         SettingsError: an extra is missing, or it would listen to others without a token.
@@ -131,7 +152,7 @@ def serve_studio(
     queue = DatabaseQueue(url)
     if signs:
         Identity.own()
-    crew, decoder = Crew(url, place, workers, signs), Decoder()
+    crew, decoder = (painters or Crew)(url, place, workers, signs), Decoder()
     service = Service(queue, Storage(place), decoder, lambda: server.should_exit)
     figures = Figures(queue, crew.count)
     app = Guard(
@@ -164,7 +185,7 @@ def _sweep(service: Service) -> None:
 
 
 @contextmanager
-def _working(crew: Crew, decoder: Decoder) -> Iterator[None]:
+def _working(crew: Painters, decoder: Decoder) -> Iterator[None]:
     crew.start()
     try:
         yield

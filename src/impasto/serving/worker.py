@@ -329,11 +329,11 @@ def main() -> None:
         worker = Worker(queue, storage, given.quick, Path(folder), given.parent, given.memory, given.sign)
         signal.signal(signal.SIGTERM, lambda *_: worker.leaving.set())
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        _warm()
+        warm()
         worker.run()
 
 
-def _warm() -> None:
+def warm() -> None:
     """Load what every job needs, before the first one comes."""
     import impasto.recipes.one_pass
     import impasto.recipes.painting  # noqa: F401

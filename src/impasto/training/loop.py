@@ -63,7 +63,7 @@ class Progress:
 
 
 def launch(settings: Training) -> Fabric:
-    """The processes of a training: this one, or one per device.
+    """The processes of a training: this one, or one per device, or those that torchrun or a cluster has begun.
 
     Raises:
         SettingsError: the device is not there, or an extra is missing.
@@ -75,14 +75,22 @@ def launch(settings: Training) -> Fabric:
         raise SettingsError("Training needs an extra; install it with: pip install 'impasto[train]'.") from error
 
     device = choose_device(settings.device)
+    world = int(os.environ["WORLD_SIZE"]) if _begun_by_others() else settings.devices
+    here = int(os.environ["LOCAL_WORLD_SIZE"]) if _begun_by_others() else world
     fabric = Fabric(
         accelerator=device.type,
-        devices=settings.devices,
-        strategy="ddp" if settings.devices > 1 else "auto",
+        devices=here,
+        num_nodes=world // here,
+        strategy="ddp" if world > 1 else "auto",
         precision="bf16-mixed" if in_bfloat16(device, settings.precision) else "32-true",
     )
     fabric.launch()
     return fabric
+
+
+def _begun_by_others() -> bool:
+    """Whether this process is one of several that torchrun has begun, or who does as it does."""
+    return "TORCHELASTIC_RUN_ID" in os.environ
 
 
 def learn(
@@ -121,6 +129,10 @@ def _part(fabric: Fabric) -> None:
     The others end at once: a tenth waited for ever, where an interpreter that ends holds what gloo's thread needs.
     """
     if fabric.world_size == 1:
+        return
+    if _begun_by_others():
+        with _together(fabric):
+            fabric.barrier()
         return
     with _together(fabric):
         store = torch.distributed.distributed_c10d._get_default_store()
