@@ -198,13 +198,13 @@ def storage(photos: Path, failing: float, delay: float) -> None:
 
 def grow() -> None:
     """The simulation, for 10^6 photos at 512 px (0.3 s each) and 10^8, in tars of a thousand."""
-    from impasto.cluster.simulation import Service, Troubles, simulate
+    from impasto.cluster.simulation import Pace, Troubles, simulate
 
     print("photos       painters   hours  efficiency  painted again (spot: 5 % of machines lost an hour)")
     for photos in (10**6, 10**8):
         for painters in (1, 10, 100, 1000):
-            calm = simulate(photos // 1000, painters, Service(300), Troubles())
-            spot = simulate(photos // 1000, painters, Service(300), Troubles(losses_an_hour=0.05))
+            calm = simulate(photos // 1000, painters, Pace(300), Troubles())
+            spot = simulate(photos // 1000, painters, Pace(300), Troubles(losses_an_hour=0.05))
             print(
                 f"{photos:>11,} {painters:>9,} {calm.seconds / 3600:>7.1f} {100 * calm.efficiency:>9.0f} %"
                 f"   spot {spot.seconds / 3600:.1f} h, {100 * spot.efficiency:.0f} %, {spot.repainted} shards"

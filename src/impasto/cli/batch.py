@@ -80,7 +80,6 @@ def batch(
     from impasto.batch.plan import plan
     from impasto.media.writing import check_format
     from impasto.recipes.asked import Asked
-    from impasto.storage import is_remote
 
     suffix, changes = f".{format.lower().lstrip('.')}", explicit(recipe)
     kind = check_format(Path(f"result{suffix}"), quality=quality)
@@ -94,14 +93,21 @@ def batch(
         asked = run_of(photos, style or [], brief_of, suffix=suffix, quality=quality, max_pixels=max_pixels, many=many)
         paint_manifest(asked, output, workers, many)
         return
-    folder = Path(output)
-    if is_remote(output) or many != ManyOptions():
-        raise SettingsError("A bucket, --on, --shards and --part need a manifest; make one with impasto manifest.")
-    if folder.is_file():
-        raise SettingsError(f"{output} is a file; give a folder for the results.")
+    folder = _folder(output, many)
     pairs = plan(photos, style or [], suffix, folder)
     job = prepare_batch(folder, pairs, brief_of, quality=quality, force=force, max_pixels=max_pixels)
     _finish(job, workers)
+
+
+def _folder(output: str, many: ManyOptions) -> Path:
+    """The folder for results of photos that are in no manifest."""
+    from impasto.storage import is_remote
+
+    if is_remote(output) or many != ManyOptions():
+        raise SettingsError("A bucket, --on, --shards and --part need a manifest; make one with impasto manifest.")
+    if Path(output).is_file():
+        raise SettingsError(f"{output} is a file; give a folder for the results.")
+    return Path(output)
 
 
 def _finish(job: Batch, workers: int | None) -> None:

@@ -15,6 +15,7 @@ from impasto.media.image import MAX_PIXELS
 
 if TYPE_CHECKING:
     from impasto.brief import Brief
+    from impasto.cluster.cost import Fleet, RunCost
 
 MACHINES = Group("Machines", sort_key=2)
 
@@ -58,7 +59,7 @@ def plan(
         engine: instant (the default), optimize, or a model file.
         preset: Preset for --engine optimize; balanced by default.
     """
-    from impasto.cluster.cost import STORED, Fleet, cost_of
+    from impasto.cluster.cost import Fleet, cost_of
     from impasto.cluster.simulation import Troubles
     from impasto.media.writing import check_format
     from impasto.recipes.asked import Asked
@@ -74,8 +75,13 @@ def plan(
     many = ManyOptions(shards=shards)
     asked = run_of([str(manifest)], style, brief_of, suffix=suffix, quality=quality, max_pixels=MAX_PIXELS, many=many)
     cost = cost_of(asked, fleet, Troubles(losses_an_hour=losses))
-    kept = "a file each" if shards == 0 else f"{cost.shards:,} tars"
-    print(f"{manifest}: {cost.photos:,} photos, {cost.results:,} results, {kept}")
+    _say(str(manifest), fleet, cost)
+
+
+def _say(name: str, fleet: Fleet, cost: RunCost) -> None:
+    from impasto.cluster.cost import STORED
+
+    print(f"{name}: {cost.photos:,} photos, {cost.results:,} results, {cost.shards:,} shards")
     print(f"a result   {cost.trial.seconds:.2f} s of a core here, {cost.trial.bytes / 1e3:,.0f} kB")
     print(f"a painter  {cost.trial.memory / 1e9:.1f} GB; {cost.painters:,} of them on {fleet.count:,} {fleet.kind}")
     again = f", {cost.course.repainted:,} shards painted again" if cost.course.repainted else ""

@@ -10,7 +10,7 @@ from pathlib import Path
 from impasto.brief import Brief
 from impasto.cluster.manifest import chunks
 from impasto.cluster.run import RunOptions, rows_of_a_shard
-from impasto.cluster.simulation import Course, Service, Troubles, simulate
+from impasto.cluster.simulation import Course, Pace, Troubles, simulate
 from impasto.errors import SettingsError, UnknownName
 
 GET, PUT, STORED = 0.4e-6, 5e-6, 0.023
@@ -80,7 +80,7 @@ class Trial:
 
 
 @dataclass(frozen=True)
-class Cost:
+class RunCost:
     """What a run will take.
 
     `course` is how it goes on the machines, `hours` of each; `gets` and `puts` are requests of a bucket.
@@ -104,7 +104,7 @@ class Cost:
         return self.gets * GET + self.puts * PUT
 
 
-def cost_of(asked: RunOptions, fleet: Fleet, troubles: Troubles) -> Cost:
+def cost_of(asked: RunOptions, fleet: Fleet, troubles: Troubles) -> RunCost:
     """What a run will take on machines; their cores are taken to be as fast as those of this machine.
 
     Raises:
@@ -126,13 +126,15 @@ def cost_of(asked: RunOptions, fleet: Fleet, troubles: Troubles) -> Cost:
     each = (painters / fleet.count) / fleet.rate if fleet.rate else trial.seconds
     rows = rows_of_a_shard(asked, photos)
     shards = -(-photos // rows)
-    course = simulate(shards, painters, Service(each * styles * photos / shards), troubles)
+    course = simulate(shards, painters, Pace(each * styles * photos / shards), troubles)
     results, loose = photos * styles, asked.per_shard == 0
     gets = photos + 5 * shards + (results if loose else 0)
     puts = 2 * shards + (results if loose else shards)
     hours = course.seconds / 3600
     price = hours * fleet.count * fleet.machine.price
-    return Cost(photos, results, shards, painters, trial, course, hours, price, gets, puts, results * trial.bytes / 1e9)
+    return RunCost(
+        photos, results, shards, painters, trial, course, hours, price, gets, puts, results * trial.bytes / 1e9
+    )
 
 
 def try_one(brief: Brief, shape: tuple[int, int], suffix: str, quality: int | None) -> Trial:

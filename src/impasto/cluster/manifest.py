@@ -29,7 +29,7 @@ _ROWS_AT_ONCE = 10_000
 
 
 @dataclass(frozen=True)
-class Entry:
+class ManifestRow:
     """A photo: where it is (relative to the manifest's folder where it lies below), what, and its upright shape."""
 
     uri: str
@@ -39,17 +39,17 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Looked:
+class Examined:
     """A photo that was looked at: its entry, or why it has none."""
 
     uri: str
-    entry: Entry | None
+    entry: ManifestRow | None
     problem: str = ""
 
 
 def write_manifest(
     sources: Sequence[str], output: Path, *, threads: int = 4, max_pixels: int = MAX_PIXELS, force: bool = False
-) -> Generator[Looked, None, None]:
+) -> Generator[Examined, None, None]:
     """Look at every photo of the sources, and write the manifest when all have been; what cannot be read is left out.
 
     What has been looked at is kept beside the manifest until it is written: after an interrupt, the same call goes on.
@@ -62,7 +62,7 @@ def write_manifest(
     kept = output.with_name(f"{output.name}.unfinished")
     known, below = _kept(kept), output.parent.absolute()
     look = partial(_looked, known=known, below=below, max_pixels=max_pixels)
-    rows, count = list[Entry](), 0
+    rows, count = list[ManifestRow](), 0
     with replacing(output, force=force) as temporary:
         with arrow.ParquetWriter(temporary, schema()) as writer, _appending(kept) as keep:
             for looked in in_order(look, found(sources), threads):
@@ -140,11 +140,11 @@ def parquet() -> Any:
     return pyarrow.parquet
 
 
-def _looked(uri: str, known: dict[str, Entry], below: Path, max_pixels: int) -> Looked:
+def _looked(uri: str, known: dict[str, ManifestRow], below: Path, max_pixels: int) -> Examined:
     if uri in known:
-        return Looked(uri, known[uri])
+        return Examined(uri, known[uri])
     if not is_text(uri):
-        return Looked(uri, None, f"The name {uri!r} is no text in UTF-8; rename the file.")
+        return Examined(uri, None, f"The name {uri!r} is no text in UTF-8; rename the file.")
     try:
         if is_remote(uri):
             data = fetch(uri)
@@ -155,8 +155,8 @@ def _looked(uri: str, known: dict[str, Entry], below: Path, max_pixels: int) -> 
         else:
             shape, digest = dimensions(uri, max_pixels=max_pixels), sha256(Path(uri))
     except (ImpastoError, OSError) as error:
-        return Looked(uri, None, str(error))
-    return Looked(uri, Entry(_seen_from(below, uri), digest, *shape))
+        return Examined(uri, None, str(error))
+    return Examined(uri, ManifestRow(_seen_from(below, uri), digest, *shape))
 
 
 def _seen_from(below: Path, uri: str) -> str:
@@ -166,13 +166,13 @@ def _seen_from(below: Path, uri: str) -> str:
     return str(whole.relative_to(below) if whole.is_relative_to(below) else whole)
 
 
-def _table(rows: Sequence[Entry]) -> pyarrow.Table:
+def _table(rows: Sequence[ManifestRow]) -> pyarrow.Table:
     import pyarrow
 
     return pyarrow.Table.from_pylist([asdict(row) for row in rows], schema=schema())
 
 
-def _kept(path: Path) -> dict[str, Entry]:
+def _kept(path: Path) -> dict[str, ManifestRow]:
     """What was looked at before an interrupt; a last line that was cut off counts for nothing."""
     if not path.is_file():
         return {}
@@ -182,7 +182,7 @@ def _kept(path: Path) -> dict[str, Entry]:
             uri, entry = json.loads(line)
         except ValueError:
             continue
-        known[uri] = Entry(**entry)
+        known[uri] = ManifestRow(**entry)
     return known
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from impasto.cluster.attempts import Attempts
-from impasto.cluster.manifest import Entry, parquet
+from impasto.cluster.manifest import ManifestRow, parquet
 from impasto.cluster.run import Run, RunStyle, read_run, versions
 from impasto.cluster.shards import ShardRow, ShardTable
 from impasto.cluster.sources import fetch
@@ -223,7 +223,7 @@ class ShardPainter:
 
         yield from in_order(fetched, self._table.rows(shard), _FETCHING)
 
-    def _file(self, entry: Entry) -> Path | ImpastoError:
+    def _file(self, entry: ManifestRow) -> Path | ImpastoError:
         try:
             data = fetch(entry.uri)
         except PictureError as error:
@@ -269,7 +269,7 @@ def _ledger(outcomes: list[Outcome]) -> bytes:
     return file.getvalue()
 
 
-def _about(entry: Entry, style: RunStyle) -> bytes:
+def _about(entry: ManifestRow, style: RunStyle) -> bytes:
     import json
 
     return json.dumps({"photo": entry.sha256, "style": style.name}).encode()

@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from impasto.cluster.manifest import Entry, chunks, parquet, schema
+from impasto.cluster.manifest import ManifestRow, chunks, parquet, schema
 from impasto.storage import Storage, StoredFile
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class Shards:
 class ShardRow:
     """A photo of a shard; `copy`: another row of the plan has the same bytes, and is painted in its place."""
 
-    entry: Entry
+    entry: ManifestRow
     copy: bool
 
 
@@ -72,7 +72,7 @@ class ShardTable:
         """The photos of a shard."""
         for row in self._file.read_row_group(shard).to_pylist():
             copy = row.pop(_SAME)
-            yield ShardRow(Entry(**row), copy)
+            yield ShardRow(ManifestRow(**row), copy)
 
     @cached_property
     def _file(self) -> Any:

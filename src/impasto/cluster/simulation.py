@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Service:
+class Pace:
     """What was measured of one painter.
 
     Args:
@@ -43,21 +43,21 @@ class Course:
     repainted: int
 
 
-def simulate(shards: int, painters: int, service: Service, troubles: Troubles, seed: int = 0) -> Course:
+def simulate(shards: int, painters: int, pace: Pace, troubles: Troubles, seed: int = 0) -> Course:
     """The course of a run."""
     chance = random.Random(seed)
-    pace = [troubles.slowness if chance.random() < troubles.slow_share else 1.0 for _ in range(painters)]
-    free = [(service.start_seconds, number) for number in range(painters)]
+    speeds = [troubles.slowness if chance.random() < troubles.slow_share else 1.0 for _ in range(painters)]
+    free = [(pace.start_seconds, number) for number in range(painters)]
     heapq.heapify(free)
     left, repainted, end, painted = shards, 0, 0.0, 0.0
     while left:
         at, number = heapq.heappop(free)
-        own = service.shard_seconds * chance.lognormvariate(0, service.spread)
-        takes = own * pace[number] + service.handing_seconds
+        own = pace.shard_seconds * chance.lognormvariate(0, pace.spread)
+        takes = own * speeds[number] + pace.handing_seconds
         lost = chance.expovariate(troubles.losses_an_hour / 3600) if troubles.losses_an_hour else float("inf")
         if lost < takes:
             repainted += 1
-            again = at + lost + troubles.replaced_seconds + service.start_seconds
+            again = at + lost + troubles.replaced_seconds + pace.start_seconds
             heapq.heappush(free, (again, number))
             continue
         left -= 1
