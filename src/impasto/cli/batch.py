@@ -82,8 +82,7 @@ def batch(
     from impasto.recipes.asked import Asked
 
     suffix, changes = f".{format.lower().lstrip('.')}", explicit(recipe)
-    kind = check_format(Path(f"result{suffix}"), quality=quality)
-    told = {"format": kind, "quality": quality, "depth": None}
+    told = {"format": check_format(Path(f"result{suffix}"), quality=quality), "quality": quality, "depth": None}
 
     def brief_of(styles: Sequence[str]) -> Brief:
         asked = Asked(styles, engine, preset, changes, mask=where.mask, keep=where.keep, output=told, usual="instant")
@@ -95,8 +94,7 @@ def batch(
         return
     folder = _folder(output, many)
     pairs = plan(photos, style or [], suffix, folder)
-    job = prepare_batch(folder, pairs, brief_of, quality=quality, force=force, max_pixels=max_pixels)
-    _finish(job, workers)
+    _finish(prepare_batch(folder, pairs, brief_of, quality=quality, force=force, max_pixels=max_pixels), workers)
 
 
 def _folder(output: str, many: ManyOptions) -> Path:
