@@ -56,6 +56,17 @@ def _record(path: Path) -> Record:
     return Record.from_xmp(read(path).metadata)
 
 
+def test_photos_of_long_and_odd_names(tmp_path: Path, save: Any) -> None:
+    (tmp_path / "photos").mkdir()
+    names = ["画" * 80 + ".png", "a b\n#?%.png", "-x.png", "'.png"]
+    for number, name in enumerate(names):
+        save(f"photos/{name}", 60, 80, number)
+    manifest, out = tmp_path / "photos.parquet", tmp_path / "out"
+    assert run("manifest", tmp_path / "photos", "-o", manifest) == 0
+    assert run("batch", manifest, *SMALL, "-o", out, "--workers", 1) == 0
+    assert sorted(Path(one.uri).name for one in outcomes(out)) == sorted(names)
+
+
 def test_shards_are_tars_that_webdataset_reads(manifest: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     assert run("batch", manifest, *SMALL, "-o", out, "--shards", 4) == 0

@@ -44,14 +44,15 @@ def paint_manifest(asked: RunOptions, place: str, workers: int | None, many: Man
     """Paint what is left of a run, and say how it went; the status says whether all is there."""
     from impasto.cluster.painting import done_shards
     from impasto.cluster.run import begin
-    from impasto.storage import Storage
+    from impasto.storage import Storage, is_remote
 
     began, storage = time.monotonic(), Storage(place)
     paint = _engine(many.on, workers)
     run = begin(asked, storage)
     done = done_shards(storage)
     left = [shard for shard in _part(many.part, run.shards) if shard not in done]
-    counts, interrupted = _follow(paint(place, left), len(left), place)
+    whole = place if is_remote(place) else str(Path(place).absolute())
+    counts, interrupted = _follow(paint(whole, left), len(left), place)
     told = {"painted": "done", "there before": "there", "copies": "same", "failed": "failed"}
     words = [f"{counts[state]:,} {what}" for what, state in told.items() if counts[state] or state == "done"]
     there = len(done) + counts["shards"]

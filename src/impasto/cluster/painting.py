@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 _KEPT_STYLES = 64
 _FETCHING = 4
-_LONGEST_NAME = 100
+_LONGEST_NAME = 200
 _TOLD = 20
 
 
@@ -230,8 +230,12 @@ class ShardPainter:
             return error
         if hashlib.sha256(data).hexdigest() != entry.sha256:
             return PictureError("The picture is not what the manifest was made from; make a new manifest.")
-        path = Path(tempfile.mkdtemp(dir=self._folder)) / (Path(entry.uri).name[-_LONGEST_NAME:] or "photo")
-        path.write_bytes(data)
+        name = os.fsencode(Path(entry.uri).name)[-_LONGEST_NAME:].decode(errors="ignore") or "photo"
+        try:
+            path = Path(tempfile.mkdtemp(dir=self._folder)) / name
+            path.write_bytes(data)
+        except OSError as error:
+            raise OutputError(f"{self._folder} cannot be written to ({error.strerror}); make room there.") from error
         return path
 
 

@@ -11,6 +11,7 @@ import threading
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from impasto.cluster.on_ray import joined
@@ -18,7 +19,7 @@ from impasto.jobs.database import DatabaseQueue
 from impasto.jobs.queue import QueueAwayError
 from impasto.processes import own_folder
 from impasto.serving.worker import Worker, warm
-from impasto.storage import Storage
+from impasto.storage import Storage, is_remote
 
 _TICK_SECONDS, _IDLE_SECONDS, _LEAVE_SECONDS = 1.0, 60.0, 15.0
 _MOST_BYTES = 4_000_000_000
@@ -90,8 +91,9 @@ class RayCrew:
 
     def _add(self) -> None:
         gpus = {"num_gpus": 1} if self._ray.cluster_resources().get("GPU", 0) >= 1 else {"num_cpus": 1}
+        storage = self.storage if is_remote(self.storage) else str(Path(self.storage).absolute())
         actor = self._ray.remote(max_restarts=-1, **gpus)(_Painter)
-        self._actors.append(actor.remote(self.database, self.storage, self.signs))
+        self._actors.append(actor.remote(self.database, storage, self.signs))
 
 
 class _Painter:
