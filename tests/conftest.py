@@ -16,6 +16,7 @@ from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from door import run
 from fakes import picture
 from postgres import Postgres, programs
 
@@ -70,6 +71,22 @@ def photo(save: SavePicture) -> Path:
 def style(save: SavePicture) -> Path:
     """A painting of 100x100 pixels."""
     return save("style.png", 100, 100, 3)
+
+
+@pytest.fixture
+def photos(tmp_path: Path, save: SavePicture) -> Path:
+    """A folder of six photos of two shapes."""
+    (tmp_path / "photos").mkdir()
+    for number in range(6):
+        save(f"photos/{number}.png", 60, 80 - 10 * (number % 2), number)
+    return tmp_path / "photos"
+
+
+@pytest.fixture
+def manifest(photos: Path, tmp_path: Path) -> Path:
+    """Their manifest."""
+    assert run("manifest", photos, "-o", tmp_path / "photos.parquet") == 0
+    return tmp_path / "photos.parquet"
 
 
 @pytest.fixture

@@ -55,8 +55,8 @@ def test_only_device_names_devices() -> None:
     assert named == ["device.py"]
 
 
-def test_importing_the_package_and_the_door_leaves_torch_alone() -> None:
-    code = "import sys, impasto, impasto.cli; assert 'torch' not in sys.modules, 'torch'"
+def test_importing_the_package_and_the_door_leaves_what_is_large_alone() -> None:
+    code = "import sys, impasto, impasto.cli; assert not {'torch', 'pyarrow', 'ray', 'obstore'} & sys.modules.keys()"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from impasto.cluster.attempts import Attempts
 from impasto.cluster.manifest import ManifestRow, parquet
 from impasto.cluster.run import Run, RunStyle, read_run, versions
-from impasto.cluster.shards import ShardRow, ShardTable
+from impasto.cluster.shards import ShardTable
 from impasto.cluster.sources import fetch
 from impasto.cluster.tar import Tar
 from impasto.errors import ImpastoError, OutputError, PictureError, SettingsError, StorageError
@@ -38,7 +38,7 @@ _TOLD = 20
 
 @dataclass(frozen=True)
 class Outcome:
-    """What has become of a photo in a style: `done`, `there` (painted before), `same` (as another row) or `failed`.
+    """What has become of a photo in a style: `done`, `there` (painted before), `same` (as a row before) or `failed`.
 
     `result` is the name of the picture in the output, or in the shard's tar.
     """
@@ -111,12 +111,7 @@ class ShardPainter:
         if (there := self.storage.get(name)) is not None:
             return PaintedShard.of(shard, there)
         with closing(Attempts.begin(self.storage, shard)) as attempts:
-            if self.run.packed:
-                outcomes = self._pack(shard, attempts)
-            else:
-                outcomes = [
-                    outcome for row, file in self._fetched(shard) for outcome in self._each(row, file, attempts)
-                ]
+            outcomes = self._pack(shard, attempts) if self.run.packed else self._paint(shard, attempts)
             data = _ledger(outcomes)
             won = self.storage.put_new(name, data)
             return PaintedShard.of(shard, data if won else self.storage.get(name) or data)
@@ -124,20 +119,27 @@ class ShardPainter:
     def _pack(self, shard: int, attempts: Attempts) -> list[Outcome]:
         """Paint into one tar, named after what is in it, so that only the ledger says which one counts."""
         with Tar(self._folder / "shard.tar") as tar:
-            painted = [
-                outcome for row, file in self._fetched(shard) for outcome in self._each(row, file, attempts, tar)
-            ]
+            painted = self._paint(shard, attempts, tar)
         name = f"shards/{shard:07}-{tar.digest[:12]}.tar"
         if not tar.empty:
             self.storage.put_new(name, tar.path)
         tar.path.unlink()
-        return [replace(one, result=f"{name}/{one.result}") if one.state == "done" else one for one in painted]
+        return [replace(one, result=f"{name}/{one.result}") if one.result else one for one in painted]
+
+    def _paint(self, shard: int, attempts: Attempts, tar: Tar | None = None) -> list[Outcome]:
+        """The outcome of every photo in every style."""
+        outcomes, painted = list[Outcome](), set[str]()
+        for row, file in in_order(lambda row: (row, self._file(row)), self._table.rows(shard), _FETCHING):
+            for outcome in self._each(row, file, painted, attempts, tar):
+                outcomes.append(outcome)
+                if outcome.state in ("done", "there"):
+                    painted.add(outcome.key)
+        return outcomes
 
     def _each(
-        self, row: ShardRow, file: Path | ImpastoError, attempts: Attempts, tar: Tar | None = None
+        self, entry: ManifestRow, file: Path | ImpastoError, painted: set[str], attempts: Attempts, tar: Tar | None
     ) -> Iterator[Outcome]:
-        """The outcome of a photo in every style."""
-        entry = row.entry
+        """The outcome of a photo in every style; `painted` are the keys of those that came before."""
         for style in self.run.styles:
             if self.stopped():
                 raise Stopped
@@ -145,7 +147,7 @@ class ShardPainter:
             result = f"{key}{self.run.suffix}"
             told = partial(Outcome, entry.uri, entry.sha256, style.name, key)
             name = result if tar else f"pictures/{key[:2]}/{result}"
-            if row.copy:
+            if key in painted:
                 yield told(name, "same")
             elif isinstance(file, ImpastoError):
                 yield told("", "failed", str(file))
@@ -159,11 +161,12 @@ class ShardPainter:
                 if isinstance(picture, str):
                     yield told("", "failed", picture)
                     continue
+                won = True
                 if tar:
                     tar.add(key, {self.run.suffix: picture, ".json": _about(entry, style)})
                 else:
-                    self.storage.put_new(name, picture)
-                yield told(name, "done")
+                    won = self.storage.put_new(name, picture)
+                yield told(name, "done" if won else "there")
         if isinstance(file, Path):
             shutil.rmtree(file.parent)
 
@@ -215,15 +218,8 @@ class ShardPainter:
             path.write_bytes(data)
         return path
 
-    def _fetched(self, shard: int) -> Iterator[tuple[ShardRow, Path | ImpastoError]]:
-        """The photos of a shard as files, or why there is none, a few ahead."""
-
-        def fetched(row: ShardRow) -> tuple[ShardRow, Path | ImpastoError]:
-            return row, PictureError() if row.copy else self._file(row.entry)
-
-        yield from in_order(fetched, self._table.rows(shard), _FETCHING)
-
     def _file(self, entry: ManifestRow) -> Path | ImpastoError:
+        """A photo as a file of this process, or why there is none."""
         try:
             data = fetch(entry.uri)
         except PictureError as error:

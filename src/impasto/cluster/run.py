@@ -74,7 +74,6 @@ class Run:
     versions: dict[str, str]
     rows: int
     shards: int
-    copies: int
     licences: dict[str, str]
 
     @property
@@ -124,7 +123,7 @@ def begin(asked: RunOptions, storage: Storage) -> Run:
     rows_each = rows_of_a_shard(asked, rows)
     run = Run(
         sha256(asked.manifest), styles, asked.suffix, asked.quality, bool(asked.per_shard), rows_each,
-        asked.max_pixels, asked.precision, versions(), 0, 0, 0, _licences(hashes),
+        asked.max_pixels, asked.precision, versions(), 0, 0, _licences(hashes),
     )  # fmt: skip
     if there := read_run(storage):
         return _same(run, there, storage)

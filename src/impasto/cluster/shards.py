@@ -15,31 +15,21 @@ if TYPE_CHECKING:
     import pyarrow
 
 _CHUNK = 100_000
-_SAME = "same"
 
 
 @dataclass(frozen=True)
 class Shards:
-    """How many rows and shards there are, and how many rows are copies of another."""
+    """How many rows and shards there are."""
 
     rows: int
     shards: int
-    copies: int
-
-
-@dataclass(frozen=True)
-class ShardRow:
-    """A photo of a shard; `copy`: another row of the plan has the same bytes, and is painted in its place."""
-
-    entry: ManifestRow
-    copy: bool
 
 
 def write_shards(manifest: Path, output: Path, size: int | None, rows_each: int) -> Shards:
     """Sort a manifest by the shapes that photos are painted in, and write it in shards.
 
-    It is done 100,000 rows at a time, so that memory does not grow with the manifest; copies of a photo are found
-    within these.
+    It is done 100,000 rows at a time, so that memory does not grow with the manifest. Copies of a photo come one after
+    another.
 
     Args:
         size: the long side of results; None: that of each photo.
@@ -48,17 +38,14 @@ def write_shards(manifest: Path, output: Path, size: int | None, rows_each: int)
     Raises:
         InputError: it is no manifest.
     """
-    import pyarrow
-
-    rows = shards = copies = 0
-    with parquet().ParquetWriter(output, schema().append(pyarrow.field(_SAME, pyarrow.bool_()))) as writer:
+    rows = shards = 0
+    with parquet().ParquetWriter(output, schema()) as writer:
         for chunk in chunks(manifest, _CHUNK):
             ordered = _ordered(chunk, size)
             writer.write_table(ordered, row_group_size=rows_each)
             rows += len(ordered)
             shards += -(-len(ordered) // rows_each)
-            copies += ordered[_SAME].to_pylist().count(True)
-    return Shards(rows, shards, copies)
+    return Shards(rows, shards)
 
 
 @dataclass(frozen=True)
@@ -68,11 +55,10 @@ class ShardTable:
     storage: Storage
     name: str
 
-    def rows(self, shard: int) -> Iterator[ShardRow]:
+    def rows(self, shard: int) -> Iterator[ManifestRow]:
         """The photos of a shard."""
         for row in self._file.read_row_group(shard).to_pylist():
-            copy = row.pop(_SAME)
-            yield ShardRow(ManifestRow(**row), copy)
+            yield ManifestRow(**row)
 
     @cached_property
     def _file(self) -> Any:
@@ -91,9 +77,4 @@ def _ordered(chunk: pyarrow.Table, size: int | None) -> pyarrow.Table:
         pyarrow.table({"shape": shape, "sha256": chunk["sha256"]}),
         sort_keys=[("shape", "ascending"), ("sha256", "ascending")],
     )
-    ordered = chunk.take(order).combine_chunks()
-    digests = ordered["sha256"].combine_chunks()
-    same = numpy.zeros(len(ordered), bool)
-    if len(ordered) > 1:
-        same[1:] = compute.equal(digests[1:], digests[:-1]).to_numpy(zero_copy_only=False)
-    return ordered.append_column(_SAME, pyarrow.array(same))
+    return chunk.take(order).combine_chunks()
