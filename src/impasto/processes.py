@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import os
 import shutil
 import signal
@@ -25,14 +24,16 @@ Made = TypeVar("Made")
 
 def own_folder() -> Path:
     """A temporary folder of this process; those of processes that were killed are removed."""
-    folder = Path(tempfile.gettempdir()) / f"impasto-{getpass.getuser()}"
+    user = os.getuid() if hasattr(os, "getuid") else 0
+    folder = Path(tempfile.gettempdir()) / f"impasto-{user}"
     folder.mkdir(mode=0o700, exist_ok=True)
+    if folder.is_symlink() or folder.stat().st_uid != user:  # somebody else's, put there to be looked into
+        return Path(tempfile.mkdtemp(prefix="impasto-"))
     for other in folder.iterdir():
-        if other.name.isdecimal() and not psutil.pid_exists(int(other.name)):
+        process = other.name.partition("-")[0]
+        if process.isdecimal() and not psutil.pid_exists(int(process)):
             shutil.rmtree(other, ignore_errors=True)
-    own = folder / str(os.getpid())
-    own.mkdir(exist_ok=True)
-    return own
+    return Path(tempfile.mkdtemp(prefix=f"{os.getpid()}-", dir=folder))
 
 
 @contextmanager
