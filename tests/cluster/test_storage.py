@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import threading
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
@@ -64,6 +66,29 @@ def test_what_was_put_is_there(place: str, tmp_path: Path) -> None:
     assert storage.size("a") is None
     with pytest.raises(FileNotFoundError):
         StoredFile(storage, "a")
+
+
+@pytest.mark.parametrize(("status", "message"), [(403, "may not do it"), (401, "missing or wrong"), (301, "region")])
+def test_rights_and_regions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: int, message: str) -> None:
+    class Refusing(BaseHTTPRequestHandler):
+        def do_PUT(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(status)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    server = HTTPServer(("127.0.0.1", 0), Refusing)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    for name, value in {"ENDPOINT_URL": f"http://127.0.0.1:{server.server_port}", "ACCESS_KEY_ID": "a", "REGION": "b",
+                        "SECRET_ACCESS_KEY": "secret-word", "ALLOW_HTTP": "true"}.items():  # fmt: skip
+        monkeypatch.setenv(f"AWS_{name}", value)
+    with pytest.raises(StorageError, match=message) as told:
+        Storage("s3://bucket/x", patience=1).put("a", b"")
+    assert "secret-word" not in str(told.value)
+    server.shutdown()
+    server.server_close()
 
 
 def test_what_cannot_be_used_is_one_sentence(address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
