@@ -122,6 +122,7 @@ def joined(on: str) -> Iterator[Any]:
     address = os.environ.get("RAY_ADDRESS") if on == "ray" else on
     os.environ.setdefault("RAY_AUTH_MODE", "token")
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
+    os.environ["RAY_ENABLE_AUTO_CONNECT"] = "0"  # a thread of Ray Data that outlives the cluster would start another
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # else Ray tells its makers what it is used for
     if address is None:
         os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"  # what Ray calls it when it keeps to the loopback
