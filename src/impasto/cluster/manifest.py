@@ -81,22 +81,33 @@ def write_manifest(
     kept.unlink(missing_ok=True)
 
 
-def chunks(manifest: Path, rows: int = 100_000) -> Iterator[pyarrow.Table]:
+def chunks(manifest: Path, rows: int = 20_000) -> Iterator[pyarrow.Table]:
     """The manifest's rows, so many at a time, with whole addresses.
 
     Raises:
         InputError: it is no manifest.
     """
-    import pyarrow
     import pyarrow.compute as compute
 
     below = manifest.parent.absolute()
     with opened(manifest) as file:
-        for batch in file.iter_batches(rows, columns=schema().names):
-            table = pyarrow.Table.from_batches([batch]).cast(schema())
+        for table in _tables(file, rows):
             whole = compute.or_(compute.match_substring(table["uri"], "://"), compute.starts_with(table["uri"], "/"))
             joined = compute.binary_join_element_wise(str(below), table["uri"], "/")
             yield table.set_column(0, "uri", compute.if_else(whole, table["uri"], joined))
+
+
+def _tables(file: Any, rows: int) -> Iterator[pyarrow.Table]:
+    """Some row groups at a time, which takes half the memory of what `iter_batches` keeps."""
+    import pyarrow
+
+    waiting = list[Any]()
+    for group in range(file.num_row_groups):
+        waiting.append(file.read_row_group(group, columns=schema().names).cast(schema()))
+        if sum(map(len, waiting)) >= rows or group == file.num_row_groups - 1:
+            yield pyarrow.concat_tables(waiting)
+            waiting.clear()
+            pyarrow.default_memory_pool().release_unused()
 
 
 def opened(manifest: Path) -> Any:

@@ -14,7 +14,7 @@ from impasto.storage import Storage, StoredFile
 if TYPE_CHECKING:
     import pyarrow
 
-_CHUNK = 100_000
+_CHUNK = 20_000
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Shards:
 def write_shards(manifest: Path, output: Path, size: int | None, rows_each: int) -> Shards:
     """Sort a manifest by the shapes that photos are painted in, and write it in shards.
 
-    It is done 100,000 rows at a time, so that memory does not grow with the manifest. Copies of a photo come one after
+    It is done 20,000 rows at a time, so that memory does not grow with the manifest. Copies of a photo come one after
     another.
 
     Args:
@@ -40,7 +40,7 @@ def write_shards(manifest: Path, output: Path, size: int | None, rows_each: int)
     """
     rows = shards = 0
     with parquet().ParquetWriter(output, schema()) as writer:
-        for chunk in chunks(manifest, _CHUNK):
+        for chunk in chunks(manifest, max(_CHUNK, rows_each)):
             ordered = _ordered(chunk, size)
             writer.write_table(ordered, row_group_size=rows_each)
             rows += len(ordered)
