@@ -3,7 +3,7 @@
 python benchmarks/scale.py manifest [--rows 1000000]
 python benchmarks/scale.py driver [--rows 10000 1000000]
 python benchmarks/scale.py speed PHOTOS [--count 192]
-python benchmarks/scale.py faults PHOTOS [--kills 10]
+python benchmarks/scale.py faults PHOTOS [--kills 10] [--of "node on Ray"]
 python benchmarks/scale.py storage PHOTOS [--failing 0.05] [--delay 0.05]
 python benchmarks/scale.py grow
 """
@@ -32,6 +32,7 @@ from runs import contents, in_background, outcomes
 from s3 import bucket
 
 SHAPES = ((3024, 4032), (4032, 3024), (2000, 3000), (768, 1024), (1080, 1920))
+KINDS = ["painter here", "driver here", "painter on Ray", "node on Ray", "driver on Ray"]
 _SHARD = 8
 STYLE = Path(__file__).parent.parent / "examples" / "styles" / "swirls.jpg"
 
@@ -130,7 +131,7 @@ def speed(photos: Path, count: int) -> None:
         print(f"Ray's share of the time {100 * (1 - best['2 on Ray'] / best['2 here']):.0f} %; same bytes: {same}")
 
 
-def faults(photos: Path, kills: int) -> None:
+def faults(photos: Path, kills: int, kinds: list[str]) -> None:
     """Painters, nodes and drivers killed at random moments; each time a whole run of 48 photos in tars of four."""
     with tempfile.TemporaryDirectory() as name:
         folder, chance = Path(name), random.Random(7)
@@ -140,7 +141,7 @@ def faults(photos: Path, kills: int) -> None:
         command = ["batch", path, "--style", STYLE, "--size", 128, "--shards", 4]
         whole = folder / "whole"
         in_background(*command, "-o", whole).communicate()
-        for what in ("painter here", "driver here", "painter on Ray", "node on Ray", "driver on Ray"):
+        for what in kinds:
             tally: Counter[str] = Counter()
             for number in range(kills):
                 out = folder / f"{what} {number}"
@@ -219,6 +220,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, nargs="+", default=[1_000_000])
     parser.add_argument("--count", type=int, default=192)
     parser.add_argument("--kills", type=int, default=10)
+    parser.add_argument("--of", nargs="+", default=KINDS, choices=KINDS)
     parser.add_argument("--failing", type=float, default=0.05)
     parser.add_argument("--delay", type=float, default=0.05)
     given = parser.parse_args()
@@ -226,7 +228,7 @@ def main() -> None:
         "manifest": lambda: manifest(given.rows[0]),
         "driver": lambda: driver(given.rows),
         "speed": lambda: speed(given.photos, given.count),
-        "faults": lambda: faults(given.photos, given.kills),
+        "faults": lambda: faults(given.photos, given.kills, given.of),
         "storage": lambda: storage(given.photos, given.failing, given.delay),
         "grow": grow,
     }

@@ -79,7 +79,7 @@ class Run:
     @property
     def table(self) -> str:
         """The name of its table of shards."""
-        return _table_name(self.manifest, self.rows_each)
+        return f"shards-{self.manifest[:12]}-{self.styles[0].digest[:8]}-{self.rows_each}.parquet"
 
     def to_json(self) -> str:
         """What `read_run` reads."""
@@ -209,7 +209,3 @@ def _stored(path: Path, hashes: dict[str, Path]) -> str:
     digest = sha256(path)
     hashes[digest] = path
     return stored_input(digest, path)
-
-
-def _table_name(manifest: str, rows_each: int) -> str:
-    return f"shards-{manifest[:12]}-{rows_each}.parquet"
