@@ -30,11 +30,14 @@ def paint_on_ray(place: str, shards: Sequence[int], on: str, workers: int | None
 
     Args:
         on: `ray`: the cluster of RAY_ADDRESS, or one that is started here and ends with this; or an address.
-        workers: painters at most; by default as many as there are cores, or GPUs where there are any.
+        workers: painters at most; by default as many as the cluster has room for, also while it grows: one for a core,
+            or for a GPU where there are any.
 
     Raises:
         SettingsError: Ray is missing, the cluster cannot be reached, or it has other versions.
     """
+    if not shards:
+        return
     with joined(on) as ray:
         _check_nodes(ray, place)
         told, ended = queue.SimpleQueue[Any](), threading.Event()
@@ -74,24 +77,15 @@ def _as_told(told: queue.SimpleQueue[Any]) -> Running:
 
 def _data(ray: Any, place: str, shards: Sequence[int], workers: int | None) -> Any:
     """One row a shard, so that nothing is lost or remembered in larger pieces than that."""
-    resources, there = _resources(ray)
-    most = workers or there
+    most = min(workers or len(shards), len(shards))
     rows = ray.data.from_items([{"shard": shard} for shard in shards], override_num_blocks=len(shards))
     return rows.map_batches(
         _Painter,
         fn_constructor_kwargs={"place": place},
         batch_size=1,
-        compute=ray.data.ActorPoolStrategy(min_size=1, max_size=max(1, min(most, len(shards)))),
-        **resources,
+        compute=ray.data.ActorPoolStrategy(min_size=1, max_size=most),
+        **({"num_gpus": 1} if ray.cluster_resources().get("GPU", 0) >= 1 else {"num_cpus": 1}),
     )
-
-
-def _resources(ray: Any) -> tuple[dict[str, float], int]:
-    """What a painter takes, and how many there is room for."""
-    there = ray.cluster_resources()
-    if there.get("GPU", 0) >= 1:
-        return {"num_gpus": 1}, int(there["GPU"])
-    return {"num_cpus": 1}, int(there.get("CPU", 1))
 
 
 class _Painter:
