@@ -69,7 +69,7 @@ class Studio:
         assert self.process.stdout
         self.process.stdout.close()
         self.client.close()
-        return self.process.wait(30)
+        return self.process.wait(120)
 
 
 def encoded(seed: int, kind: str = "png", height: int = 90, width: int = 120) -> bytes:

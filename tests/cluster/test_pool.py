@@ -17,6 +17,7 @@ def painters() -> list[psutil.Process]:
     return [one for one in psutil.process_iter(["cmdline"]) if "::_Painter" in " ".join(one.info["cmdline"] or [])]
 
 
+@pytest.mark.timeout(900)
 def test_jobs_outlive_their_painters_and_more_come_while_jobs_wait(tmp_path: Path) -> None:
     with Studio(tmp_path, "serve", "--pool", "ray", "--workers", "2") as studio:
         photo, painting = studio.upload(encoded(0)), studio.upload(encoded(3))
@@ -25,12 +26,12 @@ def test_jobs_outlive_their_painters_and_more_come_while_jobs_wait(tmp_path: Pat
             settings = {"size": 128 + 8 * number, "steps": [200]}
             brief = {"engine": "optimize", "regions": [{"styles": [painting]}], "settings": settings}
             ids.append(studio.client.post("/v1/jobs", json={"photo": photo, "brief": brief}).json()["id"])
-        studio.wait(ids[0], "running")
-        ends = time.monotonic() + 60
+        studio.wait(ids[0], "running", seconds=200)
+        ends = time.monotonic() + 200
         while len(painters()) < 2 and time.monotonic() < ends:
             time.sleep(0.1)
         assert len(painters()) == 2
         painters()[0].kill()
-        done = [studio.wait(id, "done", "failed", seconds=120) for id in ids]
+        done = [studio.wait(id, "done", "failed", seconds=300) for id in ids]
         assert [job["state"] for job in done] == ["done"] * 3
     assert painters() == []
