@@ -33,6 +33,7 @@ from s3 import bucket
 pytestmark = pytest.mark.once_in("float32")
 
 SMALL = ("--size", 64, "--style", "looks:swirls")
+LONGER = ("--size", 448, "--style", "looks:swirls")
 
 
 def test_every_photo_in_every_style_under_its_key(manifest: Path, tmp_path: Path, style: Path) -> None:
@@ -186,8 +187,8 @@ def test_a_painter_that_is_killed_is_replaced(manifest: Path, tmp_path: Path) ->
 @pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGKILL])
 def test_the_same_command_goes_on_after_it_was_stopped(manifest: Path, tmp_path: Path, sign: signal.Signals) -> None:
     whole, out = tmp_path / "whole", tmp_path / "out"
-    assert run("batch", manifest, *SMALL, "-o", whole) == 0
-    process = in_background("batch", manifest, *SMALL, "-o", out, "--workers", 1)
+    assert run("batch", manifest, *LONGER, "-o", whole) == 0
+    process = in_background("batch", manifest, *LONGER, "-o", out, "--workers", 1)
     wait_until(lambda: len([*out.glob("ledger/*.parquet")]) > 0)
     children = psutil.Process(process.pid).children(recursive=True)
     process.send_signal(sign)
@@ -195,9 +196,9 @@ def test_the_same_command_goes_on_after_it_was_stopped(manifest: Path, tmp_path:
     assert len([*out.glob("ledger/*.parquet")]) < 6
     assert process.returncode == (130 if sign == signal.SIGINT else -sign)
     assert sign == signal.SIGKILL or "The same command goes on" in told
-    _, alive = psutil.wait_procs(children, timeout=20)
+    _, alive = psutil.wait_procs(children, timeout=60)
     assert alive == []
-    assert run("batch", manifest, *SMALL, "-o", out) == 0
+    assert run("batch", manifest, *LONGER, "-o", out) == 0
     assert contents(out) == contents(whole)
 
 
