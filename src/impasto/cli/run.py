@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
@@ -18,7 +18,7 @@ from impasto.errors import ImpastoError, SettingsError
 
 if TYPE_CHECKING:
     from impasto.brief import Brief
-    from impasto.cluster.painting import PaintedShard
+    from impasto.cluster.here import Running
     from impasto.cluster.run import RunOptions
 
 _TOLD = 20
@@ -97,9 +97,6 @@ def run_of(
     return RunOptions(
         Path(sources[0]), briefs, suffix, quality, many.shards, max_pixels, "bfloat16" if bfloat16 else "float32"
     )
-
-
-Running = Generator["PaintedShard | ImpastoError | None", None, None]
 
 
 def _engine(on: str | None, workers: int | None) -> Callable[[str, Sequence[int]], Running]:

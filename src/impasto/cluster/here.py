@@ -94,7 +94,6 @@ class _Hand:
 
     def _paint(self, shard: int) -> Told:
         """The shard, or why it cannot be painted; None if it was given up."""
-        error: ImpastoError = ImpastoError(f"The process that painted shard {shard} died {_TRIES} times.")
         for _ in range(_TRIES):
             if self.stop.is_set():
                 return None
@@ -104,9 +103,7 @@ class _Hand:
                 self._renew()
             except Stopped:
                 return None
-            except ImpastoError as raised:
-                error = raised
-        return error
+        return ImpastoError(f"The process that painted shard {shard} died {_TRIES} times.")
 
 
 def _open(stop: Event) -> None:
@@ -127,10 +124,10 @@ def _end_with_parent() -> None:
     os._exit(1)
 
 
-def _paint(place: str, shard: int) -> PaintedShard:
+def _paint(place: str, shard: int) -> PaintedShard | ImpastoError:
     global _painter
     if _painter is None:
         assert _stop is not None
         _painter = ShardPainter(place, _stop.is_set)
         atexit.register(_painter.close)
-    return _painter.paint(shard)
+    return _painter.try_to_paint(shard)

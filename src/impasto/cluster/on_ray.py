@@ -22,7 +22,6 @@ from impasto.errors import ImpastoError, SettingsError
 from impasto.storage import Storage
 
 _TICK_SECONDS, _ANSWER_SECONDS, _LISTEN_SECONDS = 0.2, 120.0, 10.0
-_TRIES = 5
 
 
 def paint_on_ray(place: str, shards: Sequence[int], on: str, workers: int | None) -> Running:
@@ -98,16 +97,7 @@ class _Painter:
         self._painter = ShardPainter(place)
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, list[PaintedShard | ImpastoError]]:
-        return {"painted": [self._paint(int(shard)) for shard in batch["shard"]]}
-
-    def _paint(self, shard: int) -> PaintedShard | ImpastoError:
-        error: ImpastoError
-        for _ in range(_TRIES):
-            try:
-                return self._painter.paint(shard)
-            except ImpastoError as raised:
-                error = raised
-        return error
+        return {"painted": [self._painter.try_to_paint(int(shard)) for shard in batch["shard"]]}
 
 
 @contextmanager

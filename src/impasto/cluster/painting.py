@@ -30,6 +30,7 @@ from impasto.storage import Storage
 if TYPE_CHECKING:
     from impasto.recipes.grown import Growing
 
+_TRIES = 5
 _KEPT_STYLES = 64
 _FETCHING = 4
 _LONGEST_NAME = 200
@@ -98,6 +99,16 @@ class ShardPainter:
     def close(self) -> None:
         """Leave nothing in the temporary folder."""
         shutil.rmtree(self._folder, ignore_errors=True)
+
+    def try_to_paint(self, shard: int) -> PaintedShard | ImpastoError:
+        """A shard painted, or, after some tries, why it cannot be."""
+        error: ImpastoError
+        for _ in range(_TRIES):
+            try:
+                return self.paint(shard)
+            except ImpastoError as raised:
+                error = raised
+        return error
 
     def paint(self, shard: int) -> PaintedShard:
         """Paint a shard, unless that has been done.
