@@ -202,10 +202,11 @@ def training_job(
 def _train(work: TrainingJob, output: Path, on: str | None, *, resume: bool, force: bool) -> None:
     """Train, here or on a cluster."""
     _check(work, output, resume=resume, force=force)
-    if on is not None:
+    if on:
         from impasto.cluster.training import train_on_ray
-    reports = train_on_ray(work, output, on, resume=resume) if on else work.run(output, resume=resume)
-    _follow(reports, output)
+
+        return _follow(train_on_ray(work, output, on, resume=resume), output)
+    return _follow(work.run(output, resume=resume), output)
 
 
 def _check(work: TrainingJob, output: Path, *, resume: bool, force: bool) -> None:
