@@ -35,4 +35,4 @@ def wait_until(true: Callable[[], bool], seconds: float = 90) -> None:
     ends = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < ends
-        time.sleep(0.02)
+        time.sleep(0.05)

@@ -14,7 +14,7 @@ from door import run
 from nodes import Nodes
 from runs import contents, in_background, outcomes, wait_until
 
-pytestmark = pytest.mark.once_in("float32")
+pytestmark = pytest.mark.once_in("bfloat16")
 
 SMALL = ("--size", 64, "--style", "looks:swirls")
 

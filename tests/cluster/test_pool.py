@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import psutil
 import pytest
 
+from runs import wait_until
 from server import Studio, encoded
 
 pytestmark = pytest.mark.once_in("float32")
@@ -27,11 +27,8 @@ def test_jobs_outlive_their_painters_and_more_come_while_jobs_wait(tmp_path: Pat
             brief = {"engine": "optimize", "regions": [{"styles": [painting]}], "settings": settings}
             ids.append(studio.client.post("/v1/jobs", json={"photo": photo, "brief": brief}).json()["id"])
         studio.wait(ids[0], "running", seconds=200)
-        ends = time.monotonic() + 200
-        while len(painters()) < 2 and time.monotonic() < ends:
-            time.sleep(0.1)
-        assert len(painters()) == 2
+        wait_until(lambda: len(painters()) == 2, seconds=200)
         painters()[0].kill()
         done = [studio.wait(id, "done", "failed", seconds=300) for id in ids]
         assert [job["state"] for job in done] == ["done"] * 3
-    assert painters() == []
+    wait_until(lambda: not painters())

@@ -50,7 +50,7 @@ def test_two_processes_of_a_cluster_train_as_two_here(command: list[Any], tmp_pa
 
 def test_a_training_goes_on_when_a_process_is_lost(command: list[Any], tmp_path: Path, nodes: Nodes) -> None:
     output, checkpoint = tmp_path / "there.impasto", tmp_path / "there.training" / "checkpoint.pt"
-    more = ["--steps", 150, "--checkpoint-minutes", 0.02, "-o", output, "--on", nodes.address]
+    more = ["--steps", 60, "--checkpoint-minutes", 0.02, "-o", output, "--on", nodes.address]
     process = in_background(*command, *more, env=nodes.own)
     wait_until(lambda: checkpoint.is_file() or process.poll() is not None)
     trainers = [one for one in psutil.process_iter(["cmdline"]) if "TrainWorker" in " ".join(one.info["cmdline"] or [])]
@@ -58,4 +58,4 @@ def test_a_training_goes_on_when_a_process_is_lost(command: list[Any], tmp_path:
     trainers[0].kill()
     _, problems = process.communicate(timeout=200)
     assert process.returncode == 0, problems
-    assert read_card(output).training["steps"] == 150
+    assert read_card(output).training["steps"] == 60
