@@ -114,7 +114,9 @@ def style_size(size: int, style_scale: float) -> int:
 class Recipe(OptimizerSettings, Look):
     """Settings of a painting by optimisation. The defaults are the preset `balanced`."""
 
-    encoder: EncoderName = Field("compact", description="Network that sees; all but compact need their weights.")
+    encoder: EncoderName = Field(
+        "compact2", description="Network that sees; all but compact and compact2 need their weights."
+    )
     pooling: Pooling = Field("max", description="How the encoder shrinks its features.")
     style_loss: StyleLoss = Field("wasserstein", description="What style is.")
     style_layers: dict[str, float] = Field(

@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import save_file
 
 from impasto.encoders import load_encoder
-from impasto.encoders.compact import compact_weights, load_compact
+from impasto.encoders.compact import CompactName, load_compact, shipped_weights
 from impasto.encoders.encoder import Architecture, Encoder
 from impasto.encoders.normalise import natural_picture
 from impasto.encoders.vgg import VGG16, VGG19, load_vgg
@@ -108,9 +108,10 @@ def test_weights_that_stop_early_have_fewer_layers(tmp_path: Path) -> None:
         encoder(picture(32, 32), ["relu4_1"])
 
 
-def test_compact_is_small_and_sees_in_proportion() -> None:
-    assert compact_weights().stat().st_size <= 4_000_000
-    encoder = load_compact()
+@pytest.mark.parametrize("name", ["compact", "compact2"])
+def test_compact_is_small_and_sees_in_proportion(name: CompactName) -> None:
+    assert shipped_weights()[name].stat().st_size <= 4_000_000
+    encoder = load_compact(name=name)
     layers = ["relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1"]
     with torch.inference_mode():
         features = encoder(picture(128, 160), layers)

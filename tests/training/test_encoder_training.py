@@ -11,20 +11,18 @@ import torch
 from safetensors.torch import save_file
 
 from impasto.encoders.compact import load_compact
-from impasto.errors import InputError, WeightsError
-from impasto.training.encoder import (
-    explained_by_linear_heads,
-    load_teacher,
-    state_of,
-    train_encoder,
-    weigh_channels,
-    write_encoder,
-)
+from impasto.encoders.encoder import Encoder
+from impasto.errors import DivergedError, InputError, WeightsError
+from impasto.training.encoder import load_teacher, train_encoder, write_encoder
+from impasto.training.fine_tuning import fine_tune
+from impasto.training.heads import explained_by_linear_heads, weigh_channels
+from impasto.training.in_progress import PaintingsInProgress
 from impasto.training.pictures import Crops, find_pictures, split
-from impasto.training.prune_and_regress import Teacher, prune_and_regress, select_channels, student_of
+from impasto.training.prune_and_regress import Teacher, prune_and_regress, select_channels, state_of, student_of
 from impasto.training.settings import EncoderTraining
 from impasto.weights.files import sha256
 
+from door import run
 from fakes import picture, tiny_encoder
 
 KEYS = ("1_1", "1_2", "2_1", "2_2", "3_1", "3_2", "3_3", "3_4", "4_1", "4_2", "4_3", "4_4", "5_1")
@@ -113,6 +111,87 @@ def test_the_whole_training(folder: Path, tmp_path: Path) -> None:
     image = picture(64, 64)
     expected = steps[-1].encoder(image, ["relu5_1"])["relu5_1"]
     torch.testing.assert_close(load_compact(out)(image, ["relu5_1"])["relu5_1"], expected, atol=0.05, rtol=0.05)
+
+
+def test_the_command_trains_anew_and_further(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    teacher, first, second = (tmp_path / f"{name}.safetensors" for name in ("teacher", "first", "second"))
+    save_file(state_of(stack()), teacher)
+    few = ["--crops", "16", "--crop-size", "64", "--batch", "2", "--steps", "2"]
+    command = ["train", "encoder", "--teacher", str(teacher), "--pictures", str(folder), *few]
+    widths = "1_1=8,1_2=8,2_1=8,3_1=8,3_4=8,4_1=8,4_2=8,5_1=8"
+    assert run(*command, "--widths", widths, "-o", str(first)) == 0
+    assert run(*command, "--from", str(first), "-o", str(second)) == 0
+    card = json.loads(second.with_suffix(".json").read_text())
+    assert card["from"] == {"first.safetensors": sha256(first)}
+    assert [*card["architecture"]] == ["1_1", "1_2", "2_1", "3_1", "3_4", "4_1", "4_2", "5_1"]
+    assert list(tmp_path.glob("*.partial.*")) == []
+    assert run(*command, "--from", "compcat", "-o", str(first), "--force") == 2
+    assert "no weights file compcat" in capsys.readouterr().err
+    assert run(*command, "--widths", "1_1=8,2_1=8", "-o", str(first), "--force") == 2
+    assert "8 or more channels to each of 1_1, 2_1" in capsys.readouterr().err
+
+
+def stack(seed: int = 0) -> Encoder:
+    """An encoder with every layer, from 1_1 to 5_1, whose weights are a little different for each seed."""
+    encoder = tiny_encoder(**dict.fromkeys(KEYS, 6))
+    generator = torch.Generator().manual_seed(seed)
+    state = {key: value * (1 + 0.3 * seed * torch.randn(value.shape, generator=generator)) if "conv" in key else value
+             for key, value in state_of(encoder).items()}  # fmt: skip
+    return Encoder(encoder.architecture, state)
+
+
+def kernel_error(student: Encoder, teacher: Encoder, layer: str) -> float:
+    """How far inner products between places of pictures are from the teacher's, whatever their scale."""
+    pictures = crops(30)[24:]
+    kernels = []
+    for encoder in (student, teacher):
+        rows = encoder(pictures, [layer])[layer].transpose(0, 1).flatten(1).T[::5]
+        kernels.append(rows @ rows.T)
+    own, wanted = kernels
+    own = own * (own * wanted).sum() / own.square().sum()
+    return float((own - wanted).square().sum() / wanted.square().sum())
+
+
+def test_fine_tuning_comes_nearer_to_the_teacher(folder: Path) -> None:
+    teacher, student = stack(), stack(seed=1)
+    before = {layer: kernel_error(student, teacher, layer) for layer in ("relu2_1", "relu3_4", "relu4_1")}
+    settings = EncoderTraining(crop_size=64, steps=80, batch=4, learning_rate=2e-3)
+    *_, last = fine_tune(student, Teacher([teacher]), Crops(find_pictures([folder]), 64), settings)
+    assert last.step == 80
+    assert last.done == 1
+    after = {layer: kernel_error(last.encoder, teacher, layer) for layer in before}
+    assert {layer: after[layer] < 0.7 * before[layer] for layer in before} == dict.fromkeys(before, True), (
+        before,
+        after,
+    )
+
+
+def test_fine_tuning_that_diverges_says_so(folder: Path) -> None:
+    settings = EncoderTraining(crop_size=64, steps=50, batch=2, learning_rate=1e30)
+    with pytest.raises(DivergedError, match="lower --learning-rate"):
+        list(fine_tune(stack(), Teacher([stack(seed=1)]), Crops(find_pictures([folder]), 64), settings))
+
+
+def test_paintings_in_progress_are_painted_by_the_encoder(folder: Path) -> None:
+    def begun() -> PaintingsInProgress:
+        return PaintingsInProgress(stack(), Crops(find_pictures([folder]), 64, disturbed=0), 3, bfloat16=False)
+
+    paintings = begun()
+    pictures = torch.cat([paintings.advance(3) for _ in range(100)])
+    assert pictures.shape == (300, 3, 64, 64)
+    assert float(pictures.min()) >= 0
+    assert float(pictures.max()) <= 1
+    assert len({picture.sum().item() for picture in pictures}) == 300
+    again = begun()
+    assert torch.equal(torch.cat([again.advance(3) for _ in range(2)]), pictures[:6])
+    again.encoder = stack(seed=1)
+    assert not torch.equal(again.advance(3), pictures[6:9])
+
+
+def test_an_encoder_is_trained_further_from_where_it_is(folder: Path) -> None:
+    settings = EncoderTraining(crop_size=64, steps=1, batch=2, learning_rate=1e-7)
+    *_, last = train_encoder(Teacher([stack()]), [folder], settings, stack(seed=1))
+    torch.testing.assert_close(state_of(last.encoder), state_of(stack(seed=1)), atol=1e-5, rtol=1e-4)
 
 
 def test_teachers_that_stop_early_are_refused(tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ def doctor() -> None:
     import torch
 
     from impasto.device import choose_device, free_memory, in_bfloat16
-    from impasto.encoders.compact import compact_weights
+    from impasto.encoders.compact import shipped_weights
     from impasto.identity import identity_folder
     from impasto.library.folder import library_folder
     from impasto.shelf.models import models, shelf_folder
@@ -49,7 +49,10 @@ def doctor() -> None:
         "device": f"{device.type}, bfloat16 {bfloat16}",
         "memory": f"{free_memory(device) / 1e9:.1f} GB free of {psutil.virtual_memory().total / 1e9:.1f} GB",
         "pictures": f"libvips {vips}, Pillow {version('pillow')}, pillow-heif {version('pillow-heif')}",
-        "compact": "in the package" if compact_weights().is_file() else "MISSING: install the package again",
+        **{
+            name: "in the package" if path.is_file() else "MISSING: install the package again"
+            for name, path in shipped_weights().items()
+        },
         "models": ", ".join(models()),
         **{
             f"[{extra}]": "here" if find_spec(module) else f"missing (optional): pip install 'impasto[{extra}]'"

@@ -14,7 +14,7 @@ from cyclopts import Group, Parameter
 
 from impasto.cli.interrupt import stop_between_steps
 from impasto.cli.options import FILES, WORK, RecipeOptions, RegionOptions, StyleOptions, explicit
-from impasto.cli.progress import progress_line
+from impasto.cli.progress import Log, progress_line
 from impasto.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -129,16 +129,15 @@ def _run(job: FilmWork, *, resume: bool) -> None:
     """Paint, showing how it goes; write the film, also when interrupted."""
     began, step = time.monotonic(), None
     with stop_between_steps("this frame") as interrupt, progress_line() as progress:
-        task, told, first = progress.add_task(job.output.name, total=1.0, note=""), began, 0
+        task, first = progress.add_task(job.output.name, total=1.0, note=""), 0
+        log = Log(progress, _TOLD_SECONDS)
         steps = job.steps(resume=resume)
         try:
             for step in steps:
                 first = first or step.frames - 1
                 note = _note(step, first, time.monotonic() - began)
                 progress.update(task, completed=step.done, note=note)
-                if not progress.console.is_terminal and time.monotonic() - told > _TOLD_SECONDS:
-                    print(f"{step.done:.0%}  {note}", file=sys.stderr)
-                    told = time.monotonic()
+                log.tell(step.done, note)
                 if interrupt.requested:
                     break
         except KeyboardInterrupt:

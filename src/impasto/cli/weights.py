@@ -10,13 +10,14 @@ weights = App(name="weights", help="List and fetch the published weights of VGG-
 @weights.command(name="list")
 def list_() -> None:
     """List encoders, and where their weights are."""
-    from impasto.encoders.compact import compact_weights
+    from impasto.encoders.compact import shipped_weights
     from impasto.weights.fetch import PUBLISHED, cached
 
-    print(f"compact  in the package  {compact_weights().stat().st_size / 1e6:.1f} MB  MIT")
+    for name, path in shipped_weights().items():
+        print(f"{name:8}  in the package  {path.stat().st_size / 1e6:.1f} MB  MIT")
     for name, published in PUBLISHED.items():
         where = cached(name) or f"not here: impasto weights get {name}"
-        print(f"{name:7}  {where}  {published.megabytes} MB  {published.licence}")
+        print(f"{name:8}  {where}  {published.megabytes} MB  {published.licence}")
 
 
 @weights.command

@@ -10,8 +10,8 @@ from impasto.errors import UnknownName
 if TYPE_CHECKING:
     from impasto.encoders.encoder import Encoder
 
-EncoderName = Literal["compact", "vgg19", "vgg16", "resnet18", "resnet34", "resnet50"]
-ENCODERS: tuple[EncoderName, ...] = ("compact", "vgg19", "vgg16", "resnet18", "resnet34", "resnet50")
+EncoderName = Literal["compact", "compact2", "vgg19", "vgg16", "resnet18", "resnet34", "resnet50"]
+ENCODERS: tuple[EncoderName, ...] = ("compact", "compact2", "vgg19", "vgg16", "resnet18", "resnet34", "resnet50")
 Pooling = Literal["max", "average", "l2"]
 POOLINGS: tuple[Pooling, ...] = ("max", "average", "l2")
 Convention = Literal["auto", "torchvision", "caffe", "caffe-rgb"]
@@ -30,10 +30,10 @@ def load_encoder(
         UnknownName: no such encoder.
         WeightsError: no weights, damaged ones, or those of another network.
     """
-    if name == "compact":
+    if name == "compact" or name == "compact2":
         from impasto.encoders.compact import load_compact
 
-        return load_compact(weights, pooling=pooling)
+        return load_compact(weights, name=name, pooling=pooling)
     if name not in ENCODERS:
         raise UnknownName("encoder", name, ENCODERS)
     if name == "resnet18" or name == "resnet34" or name == "resnet50":
@@ -52,7 +52,7 @@ def weights_path(name: EncoderName, weights: Path | None = None) -> Path:
     Raises:
         WeightsError: published weights that have not been fetched.
     """
-    from impasto.encoders.compact import compact_weights
+    from impasto.encoders.compact import shipped_weights
     from impasto.weights.fetch import require
 
-    return weights or (compact_weights() if name == "compact" else require(name))
+    return weights or shipped_weights().get(name) or require(name)

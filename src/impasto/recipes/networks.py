@@ -37,7 +37,7 @@ def _stamp(path: Path) -> tuple[int, int]:
     return (status.st_mtime_ns, status.st_size) if status else (0, 0)
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=3)
 def _encoder(
     name: EncoderName, weights: Path | None, pooling: Pooling, device: torch.device, stamp: tuple[int, int]
 ) -> Encoder:

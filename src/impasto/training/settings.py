@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from impasto.device import DeviceName, Precision
 
 Method = Literal["cut", "fastcut", "cyclegan"]
+
+_CONVOLUTIONS = {f"{block}_{n}" for block, depth in enumerate((2, 2, 4, 4, 1), start=1) for n in range(1, depth + 1)}
 
 
 class EncoderTraining(BaseModel):
@@ -16,14 +18,50 @@ class EncoderTraining(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    widths: dict[str, int] = Field(
+        {
+            "1_1": 24,
+            "1_2": 24,
+            "2_1": 64,
+            "2_2": 64,
+            "3_1": 160,
+            "3_4": 128,
+            "4_1": 96,
+            "4_2": 96,
+            "4_4": 128,
+            "5_1": 128,
+        },
+        description="Channels of each layer, as in `1_1=24,1_2=24,...`; layers that are left out are not there.",
+    )
     crops: int = Field(160, ge=16, description="Crops for the closed-form start.")
-    crop_size: int = Field(160, ge=64, description="Side of those crops, in pixels.")
+    crop_size: int = Field(160, ge=64, description="Side of the crops, in pixels.")
     ridge: float = Field(1e-4, gt=0, description="Ridge of the regressions, relative to the features' power.")
-    minutes: float = Field(30, ge=0, description="Time limit of the fine-tuning.")
-    steps: int = Field(800, ge=0, description="Steps of the fine-tuning, at most.")
-    batch: int = Field(8, ge=1, description="Crops of 128 px per step.")
-    learning_rate: float = Field(2e-4, gt=0, description="Adam's step at its highest; it rises, then falls to 0.")
+    minutes: float = Field(60, ge=0, description="Time limit of the fine-tuning.")
+    steps: int = Field(5000, ge=0, description="Steps of the fine-tuning, at most.")
+    batch: int = Field(6, ge=2, description="Crops per step, half of them paintings in progress.")
+    learning_rate: float = Field(5e-4, gt=0, description="Adam's step at its highest; it rises, then falls to 0.")
     seed: int = Field(0, description="Fixes the split, the crops and the patches.")
+
+    @field_validator("widths", mode="before")
+    @classmethod
+    def _written_as_text(cls, value: object) -> object:
+        """`1_1=24,1_2=24` as a dictionary."""
+        if not isinstance(value, str):
+            return value
+        return {key.strip(): width.strip() for key, _, width in (pair.partition("=") for pair in value.split(","))}
+
+    @field_validator("widths")
+    @classmethod
+    def _widths_in_order(cls, value: dict[str, int]) -> dict[str, int]:
+        if (
+            not {"1_1", "2_1", "3_1", "3_4", "4_1", "4_2", "5_1"} <= {*value} <= _CONVOLUTIONS
+            or min(value.values()) < 8
+        ):
+            raise ValueError(
+                "must give 8 or more channels to each of 1_1, 2_1, 3_1, 3_4, 4_1, 4_2 and 5_1, and to whichever you "
+                "like of VGG-19's other layers up to 5_1"
+            )
+        return dict(sorted(value.items()))
 
 
 class Training(BaseModel):
