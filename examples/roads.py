@@ -1,9 +1,9 @@
-"""Eight photos and styles of ours, painted in one pass and by optimisation at 1024 px: whole, and a part of each enlarged.
+"""Eight photos and styles of ours, painted in one pass and by optimisation at 1024 px: whole, and a part enlarged.
 
     python examples/roads.py SHEET CROPS
 
-A row of SHEET is the photo, the style, `instant`, `balanced` and `best`; one of CROPS the same part of the last three, each
-pixel three wide.
+A row of SHEET is the photo, the style, `instant`, `balanced` and `best`; one of CROPS the same part of the last three,
+each pixel three wide.
 """
 
 from __future__ import annotations

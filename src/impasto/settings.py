@@ -129,7 +129,7 @@ class Recipe(OptimizerSettings, Look):
         {"relu3_4": 0.5, "relu4_2": 0.5}, description="Layers that judge content, with weights."
     )
     content_weight: float = Field(
-        0.16, ge=0, description="Weight of content at 512 px; it grows with the size, up to 2048 px."
+        0.17, ge=0, description="Weight of content at 512 px; it grows with the size, up to 2048 px."
     )
     smoothness: Literal["l1", "l2"] = Field(
         "l2", description="What smoothness is: total variation, absolute or squared."
@@ -205,7 +205,7 @@ def balanced() -> Recipe:
 
 def draft() -> Recipe:
     """A first look."""
-    return Recipe(learning_rate=0.02, decay=0.5, averaging=0.6, steps=(0, 0, 5))
+    return Recipe(learning_rate=0.02, decay=0.5, averaging=0.6, steps=(0, 0, 7))
 
 
 def best() -> Recipe:
