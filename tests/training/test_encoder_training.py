@@ -194,7 +194,10 @@ def test_an_encoder_is_trained_further_from_where_it_is(folder: Path) -> None:
     torch.testing.assert_close(state_of(last.encoder), state_of(stack(seed=1)), atol=1e-5, rtol=1e-4)
 
 
-def test_teachers_that_stop_early_are_refused(tmp_path: Path) -> None:
+def test_teachers_that_stop_early_are_refused(folder: Path, tmp_path: Path) -> None:
     save_file(state_of(tiny_encoder()), tmp_path / "short.safetensors")
-    with pytest.raises(WeightsError, match="lack relu2_2"):
-        load_teacher([tmp_path / "short.safetensors"])
+    teacher = load_teacher([tmp_path / "short.safetensors"])
+    with pytest.raises(WeightsError, match="lack relu2_2, relu3_1"):
+        list(train_encoder(teacher, [folder], EncoderTraining()))
+    with pytest.raises(WeightsError, match="lack relu3_1"):
+        list(train_encoder(teacher, [folder], EncoderTraining(), stack()))

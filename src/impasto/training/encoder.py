@@ -41,12 +41,7 @@ def load_teacher(paths: Sequence[Path]) -> Teacher:
         state, _ = read_weights(path)
         vgg = "preprocess.weight" not in state
         encoders.append(load_vgg("vgg19", path, padding_mode="reflect") if vgg else load_stack(path))
-    teacher = Teacher(encoders)
-    known = {layer for encoder in encoders for layer in encoder.layers}
-    missing = [layer for layer in LAYERS if layer not in known]
-    if missing:
-        raise WeightsError(f"The teachers lack {', '.join(missing)}; add a file that has them.")
-    return teacher
+    return Teacher(encoders)
 
 
 def train_encoder(
@@ -56,8 +51,13 @@ def train_encoder(
 
     Raises:
         InputError: a folder without pictures.
+        WeightsError: the teacher lacks a layer.
         DivergedError: the fine-tuning ran into NaN; lower the learning rate.
     """
+    needed = LAYERS if start else [f"relu{key}" for key in settings.widths]
+    missing = [layer for layer in needed if not any(layer in encoder.layers for encoder in teacher.encoders)]
+    if missing:
+        raise WeightsError(f"The teachers lack {', '.join(missing)}; add a file that has them.")
     training = [split(paths, settings.seed).training for paths in find_pictures(folders)]
     begun = 0.0
     for step in [] if start else _in_closed_form(teacher, training, settings):
@@ -65,6 +65,7 @@ def train_encoder(
         yield step
     assert start is not None
     if not settings.steps or not settings.minutes:
+        yield EncoderProgress(1.0, "not trained further", start)
         return
     crops = Crops(training, settings.crop_size, seed=settings.seed + 1)
     for checked in fine_tune(start, teacher, crops, settings):
@@ -81,7 +82,7 @@ def _in_closed_form(
         message = f"relu{fitted.key}: {len(fitted.channels)} channels, {fitted.explained:.1%} of their variance"
         yield EncoderProgress(0.2 * number / len(settings.widths), message, student_of(state))
     weighed = weigh_channels(student_of(state), teacher, crops[:64])
-    yield EncoderProgress(0.2 if settings.steps and settings.minutes else 1.0, "channels weighed", weighed)
+    yield EncoderProgress(0.2, "channels weighed", weighed)
 
 
 def write_weights(encoder: Encoder, path: Path) -> None:
