@@ -20,6 +20,8 @@ from impasto.training.prune_and_regress import Teacher, prune_and_regress, state
 from impasto.training.settings import EncoderTraining
 from impasto.weights.files import read_weights, sha256
 
+_ENLARGED = 0.3
+
 
 @dataclass(frozen=True)
 class EncoderProgress:
@@ -67,7 +69,7 @@ def train_encoder(
     if not settings.steps or not settings.minutes:
         yield EncoderProgress(1.0, "not trained further", start)
         return
-    crops = Crops(training, settings.crop_size, seed=settings.seed + 1)
+    crops = Crops(training, settings.crop_size, seed=settings.seed + 1, enlarged=_ENLARGED)
     for checked in fine_tune(start, teacher, crops, settings):
         done = begun + (1 - begun) * checked.done
         yield EncoderProgress(done, f"step {checked.step}: {checked.loss:.3f} from the teacher", checked.encoder)

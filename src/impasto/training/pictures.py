@@ -29,6 +29,7 @@ from impasto.weights.files import sha256
 
 _ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz")
 _LARGEST = 3.0
+_MOST_ENLARGED = 4.0
 _CACHE_BYTES = 3 << 30
 
 
@@ -151,15 +152,23 @@ class Crops:
     """Random square crops at random scales, drawn from several sources in turn: crop i depends on seed and i alone.
 
     A share of `disturbed` crops is changed as an optimiser changes pictures: noise, fine or coarse, added to it, or
-    half of another crop mixed in. Decoded pictures are kept in memory, up to a limit; broken ones are passed over and
-    remembered in `broken`.
+    half of another crop mixed in. A share of `enlarged` ones is soft, as small paintings are in large results. Decoded
+    pictures are kept in memory, up to a limit; broken ones are passed over and remembered in `broken`.
     """
 
-    def __init__(self, sources: Sequence[Sequence[Path]], size: int, *, seed: int = 0, disturbed: float = 0.25) -> None:
+    def __init__(
+        self,
+        sources: Sequence[Sequence[Path]],
+        size: int,
+        *,
+        seed: int = 0,
+        disturbed: float = 0.25,
+        enlarged: float = 0.0,
+    ) -> None:
         self.sources = [list(paths) for paths in sources]
         self.size = size
         self.seed = seed
-        self.disturbed = disturbed
+        self.disturbed, self.enlarged = disturbed, enlarged
         self.drawn = 0
         self.broken: set[Path] = set()
         self._decoded: dict[Path, Tensor] = {}
@@ -183,6 +192,8 @@ class Crops:
         picture = self._picture(self.sources[index % len(self.sources)], chance)
         short = min(picture.shape[-2:])
         scale = max(self.size, chance.uniform(self.size, max(self.size, short))) / short
+        if self.enlarged and chance.random() < self.enlarged:
+            scale *= chance.uniform(1, _MOST_ENLARGED)
         side = min(short, round(self.size / scale))
         top, left = (chance.randint(0, length - side) for length in picture.shape[-2:])
         window = picture[..., top : top + side, left : left + side].float() / 255
