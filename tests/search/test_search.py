@@ -23,7 +23,9 @@ from door import run
 
 pytestmark = pytest.mark.once_in("float32")
 
-QUICK = Recipe(size=64, steps=(3,), pyramid=False, start="content", device="cpu")
+QUICK = Recipe(
+    size=64, steps=(3,), pyramid=False, start="content", device="cpu", encoder="compact", content_weight=0.16
+)
 
 
 def test_axes() -> None:
