@@ -47,7 +47,7 @@ def encoder(
     partial = output.with_name(f"{output.stem}.partial.safetensors")
     begun_from = None if start is None else shipped_weights().get(start, Path(start))
     loaded = load_teacher(teacher)
-    first = begun_from and load_stack(begun_from)
+    first = load_stack(begun_from) if begun_from else None
     with stop_between_steps() as interrupt, progress_line() as progress:
         task, log = progress.add_task(output.name, total=1.0, note=""), Log(progress)
         for step in train_encoder(loaded, pictures, settings, first):

@@ -56,11 +56,8 @@ def fine_tune(encoder: Encoder, teacher: Teacher, crops: Crops, settings: Encode
     bfloat16 = in_bfloat16(device, "auto")
     distance = _Distance(encoder, teacher, crops.draw(64), settings.seed)
     parameters = [parameter.requires_grad_() for parameter in encoder.convolutions.parameters()]
-    optimizer = torch.optim.Adam(
-        [{"params": parameters}, {"params": [*distance.heads.values()], "lr": _HEADS_PACE * settings.learning_rate}],
-        settings.learning_rate,
-        betas=(0.9, 0.99),
-    )
+    heads = {"params": [*distance.heads.values()], "lr": _HEADS_PACE * settings.learning_rate}
+    optimizer = torch.optim.Adam([{"params": parameters}, heads], settings.learning_rate, betas=(0.9, 0.99))
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(step / settings.steps))
     average = torch.optim.swa_utils.AveragedModel(
         encoder, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.99)

@@ -55,7 +55,7 @@ class PaintingsInProgress:
             first = (0.5 + 0.15 * torch.randn(content.shape, generator=generator)).clamp(0, 1)
         problem = _Problem(self, content, style, first, self._chance.choice(_CONTENT_WEIGHTS))
         steps = self._chance.randint(_FEWEST_STEPS, _MOST_STEPS)
-        return optimize([Scale(*content.shape[2:], steps, 1.0)], problem, OptimizerSettings())
+        return optimize([Scale(content.shape[2], content.shape[3], steps, 1.0)], problem, OptimizerSettings())
 
     def see(self, image: Tensor) -> Iterator[tuple[str, Tensor]]:
         """(layer, features) of `image` (1, 3, S, S)."""
