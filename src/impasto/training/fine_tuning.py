@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -56,8 +56,11 @@ def fine_tune(encoder: Encoder, teacher: Teacher, crops: Crops, settings: Encode
     bfloat16 = in_bfloat16(device, "auto")
     distance = _Distance(encoder, teacher, crops.draw(64), settings.seed)
     parameters = [parameter.requires_grad_() for parameter in encoder.convolutions.parameters()]
-    heads = {"params": [*distance.heads.values()], "lr": _HEADS_PACE * settings.learning_rate}
-    optimizer = torch.optim.Adam([{"params": parameters}, heads], settings.learning_rate, betas=(0.9, 0.99))
+    groups: list[dict[str, Any]] = [
+        {"params": parameters},
+        {"params": [*distance.heads.values()], "lr": _HEADS_PACE * settings.learning_rate},
+    ]
+    optimizer = torch.optim.Adam(groups, settings.learning_rate, betas=(0.9, 0.99))
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(step / settings.steps))
     average = torch.optim.swa_utils.AveragedModel(
         encoder, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.99)
