@@ -94,6 +94,14 @@ def _bytes_of(memory: str) -> float:
     return float(match[1]) * unit
 
 
+def by_name(value: object) -> object:
+    """`relu3_1=1,relu4_1=0.5` as a dictionary; what is no text, as it is."""
+    if not isinstance(value, str):
+        return value
+    pairs = [part.partition("=")[::2] for part in value.split(",")]
+    return {name.strip(): number.strip() for name, number in pairs}
+
+
 def style_size(size: int, style_scale: float) -> int:
     """The long side at which a painting is looked at for a result of `size`, so that strokes are in proportion.
 
@@ -170,14 +178,7 @@ class Recipe(OptimizerSettings, Look):
             raise ValueError("must be a multiple of 16 from 128 on, or 0, or -1")
         return value
 
-    @field_validator("style_layers", "content_layers", mode="before")
-    @classmethod
-    def _written_as_text(cls, value: object) -> object:
-        """`relu3_1=1,relu4_1=0.5` as a dictionary."""
-        if not isinstance(value, str):
-            return value
-        pairs = [part.partition("=")[::2] for part in value.split(",")]
-        return {name.strip(): weight.strip() for name, weight in pairs}
+    _written_as_text = field_validator("style_layers", "content_layers", mode="before")(by_name)
 
     @field_validator("style_layers", "content_layers")
     @classmethod

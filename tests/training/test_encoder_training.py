@@ -18,7 +18,7 @@ from impasto.training.fine_tuning import fine_tune
 from impasto.training.heads import explained_by_linear_heads, weigh_channels
 from impasto.training.in_progress import PaintingsInProgress
 from impasto.training.pictures import Crops, find_pictures, split
-from impasto.training.prune_and_regress import Teacher, prune_and_regress, select_channels, state_of, student_of
+from impasto.training.prune_and_regress import Teacher, prune_and_regress, select_channels, student_of
 from impasto.training.settings import EncoderTraining
 from impasto.weights.files import sha256
 
@@ -107,13 +107,14 @@ def test_enlarged_crops_are_soft(folder: Path) -> None:
 
 def test_the_whole_training(folder: Path, tmp_path: Path) -> None:
     teacher_path = tmp_path / "teacher.safetensors"
-    save_file(state_of(tiny_encoder(**dict.fromkeys(KEYS, 6))), teacher_path)
+    save_file(tiny_encoder(**dict.fromkeys(KEYS, 6)).state(), teacher_path)
     settings = EncoderTraining(crops=16, crop_size=64, steps=3, batch=2, minutes=1)
     teacher = load_teacher([teacher_path])
     steps = list(train_encoder(teacher, [folder], settings))
     assert steps[-1].done == 1
     assert [step.done for step in steps] == sorted(step.done for step in steps)
     out = tmp_path / "out.safetensors"
+    assert steps[-1].encoder
     card = write_encoder(steps[-1].encoder, out, teacher, [teacher_path], [folder], settings)
     assert json.loads(out.with_suffix(".json").read_text()) == card
     assert card["sha256"] == sha256(out)
@@ -124,14 +125,14 @@ def test_the_whole_training(folder: Path, tmp_path: Path) -> None:
 
 def test_the_command_trains_anew_and_further(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     teacher, first, second = (tmp_path / f"{name}.safetensors" for name in ("teacher", "first", "second"))
-    save_file(state_of(stack()), teacher)
+    save_file(stack().state(), teacher)
     few = ["--crops", "16", "--crop-size", "64", "--batch", "2", "--steps", "2"]
     command = ["train", "encoder", "--teacher", str(teacher), "--pictures", str(folder), *few]
     widths = "1_1=8,1_2=8,2_1=8,3_1=8,3_4=8,4_1=8,4_2=8,5_1=8"
     assert run(*command, "--widths", widths, "-o", str(first)) == 0
     assert run(*command, "--from", str(first), "-o", str(second)) == 0
     card = json.loads(second.with_suffix(".json").read_text())
-    assert card["from"] == {"first.safetensors": sha256(first)}
+    assert card["from"] == {"name": "first.safetensors", "sha256": sha256(first)}
     assert [*card["architecture"]] == ["1_1", "1_2", "2_1", "3_1", "3_4", "4_1", "4_2", "5_1"]
     assert list(tmp_path.glob("*.partial.*")) == []
     assert run(*command, "--from", "compcat", "-o", str(first), "--force") == 2
@@ -145,7 +146,7 @@ def stack(seed: int = 0) -> Encoder:
     encoder = tiny_encoder(**dict.fromkeys(KEYS, 6))
     generator = torch.Generator().manual_seed(seed)
     state = {key: value * (1 + 0.3 * seed * torch.randn(value.shape, generator=generator)) if "conv" in key else value
-             for key, value in state_of(encoder).items()}  # fmt: skip
+             for key, value in encoder.state().items()}  # fmt: skip
     return Encoder(encoder.architecture, state)
 
 
@@ -200,11 +201,12 @@ def test_paintings_in_progress_are_painted_by_the_encoder(folder: Path) -> None:
 def test_an_encoder_is_trained_further_from_where_it_is(folder: Path) -> None:
     settings = EncoderTraining(crop_size=64, steps=1, batch=2, learning_rate=1e-7)
     *_, last = train_encoder(Teacher([stack()]), [folder], settings, stack(seed=1))
-    torch.testing.assert_close(state_of(last.encoder), state_of(stack(seed=1)), atol=1e-5, rtol=1e-4)
+    assert last.encoder
+    torch.testing.assert_close(last.encoder.state(), stack(seed=1).state(), atol=1e-5, rtol=1e-4)
 
 
 def test_teachers_that_stop_early_are_refused(folder: Path, tmp_path: Path) -> None:
-    save_file(state_of(tiny_encoder()), tmp_path / "short.safetensors")
+    save_file(tiny_encoder().state(), tmp_path / "short.safetensors")
     teacher = load_teacher([tmp_path / "short.safetensors"])
     with pytest.raises(WeightsError, match="lack relu2_2, relu3_1"):
         list(train_encoder(teacher, [folder], EncoderTraining()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -39,13 +40,14 @@ def encoder(
     from impasto.cli.progress import Log, progress_line
     from impasto.encoders.compact import shipped_weights
     from impasto.encoders.vgg import load_stack
-    from impasto.media.files import check_writable
+    from impasto.media.files import check_apart, check_writable
     from impasto.training.encoder import load_teacher, train_encoder, write_encoder, write_weights
 
     settings = settings or EncoderTraining()
     check_writable(output, force=force)
     partial = output.with_name(f"{output.stem}.partial.safetensors")
     begun_from = None if start is None else shipped_weights().get(start, Path(start))
+    check_apart([output], [begun_from, *teacher, *pictures])
     loaded = load_teacher(teacher)
     first = load_stack(begun_from) if begun_from else None
     with stop_between_steps() as interrupt, progress_line() as progress:
@@ -53,11 +55,20 @@ def encoder(
         for step in train_encoder(loaded, pictures, settings, first):
             progress.update(task, completed=step.done, note=step.message)
             log.tell(step.done, step.message)
-            write_weights(step.encoder, partial)
+            if step.encoder:
+                write_weights(step.encoder, partial)
             if interrupt.requested:
                 break
-    card = write_encoder(step.encoder, output, loaded, teacher, pictures, settings, begun_from)
-    partial.unlink(missing_ok=True)
+        interrupt.writing = True
+        if step.encoder:
+            card = write_encoder(step.encoder, output, loaded, teacher, pictures, settings, begun_from)
+            partial.unlink(missing_ok=True)
+    if not step.encoder:
+        print(f"Stopped at {step.done:.0%}: not all layers were there yet, so nothing was written.", file=sys.stderr)
+        sys.exit(130)
     for layer, share in card["explained_by_linear_head_on_test_crops"].items():  # type: ignore[attr-defined]
         print(f"{layer}  {share:.3f} of the teacher's variance")
     print(output)
+    if interrupt.requested:
+        print(f"Stopped at {step.done:.0%}. --from {output} goes on.", file=sys.stderr)
+        sys.exit(130)

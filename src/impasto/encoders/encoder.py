@@ -100,6 +100,14 @@ class Encoder(nn.Module):
             _fill(module.bias, f"{name}.bias", state, architecture.name)
         self.eval().requires_grad_(False)
 
+    def state(self) -> dict[str, Tensor]:
+        """A copy of the weights, as they are given."""
+        return {key.removeprefix("convolutions."): value.detach().clone() for key, value in self.state_dict().items()}
+
+    def frozen(self) -> Encoder:
+        """A copy that does not learn."""
+        return Encoder(self.architecture, self.state(), self.pooling)
+
     local = True
     """Whether what is seen at a place depends on nothing far from it, so that pictures may be seen in tiles."""
 

@@ -13,23 +13,22 @@ from pathlib import Path
 from impasto.encoders.encoder import Encoder
 from impasto.encoders.vgg import load_stack, load_vgg
 from impasto.errors import WeightsError
+from impasto.provenance import Source
 from impasto.training.fine_tuning import LAYERS, fine_tune
 from impasto.training.heads import explained_by_linear_heads, weigh_channels
 from impasto.training.pictures import Crops, find_pictures, split
-from impasto.training.prune_and_regress import Teacher, prune_and_regress, state_of, student_of
+from impasto.training.prune_and_regress import Teacher, prune_and_regress, student_of
 from impasto.training.settings import EncoderTraining
 from impasto.weights.files import read_weights, sha256
-
-_ENLARGED = 0.3
 
 
 @dataclass(frozen=True)
 class EncoderProgress:
-    """What has just happened: a layer was fitted, or a number of steps taken."""
+    """What has just happened: a layer was fitted, or a number of steps taken; the encoder, once it is whole."""
 
     done: float
     message: str
-    encoder: Encoder
+    encoder: Encoder | None
 
 
 def load_teacher(paths: Sequence[Path]) -> Teacher:
@@ -69,7 +68,7 @@ def train_encoder(
     if not settings.steps or not settings.minutes:
         yield EncoderProgress(1.0, "not trained further", start)
         return
-    crops = Crops(training, settings.crop_size, seed=settings.seed + 1, enlarged=_ENLARGED)
+    crops = Crops(training, settings.crop_size, seed=settings.seed + 1, enlarged=settings.enlarged)
     for checked in fine_tune(start, teacher, crops, settings):
         done = begun + (1 - begun) * checked.done
         yield EncoderProgress(done, f"step {checked.step}: {checked.loss:.3f} from the teacher", checked.encoder)
@@ -82,7 +81,7 @@ def _in_closed_form(
     layers = prune_and_regress(teacher, crops, settings.widths, ridge=settings.ridge, seed=settings.seed)
     for number, (fitted, state) in enumerate(layers, start=1):
         message = f"relu{fitted.key}: {len(fitted.channels)} channels, {fitted.explained:.1%} of their variance"
-        yield EncoderProgress(0.2 * number / len(settings.widths), message, student_of(state))
+        yield EncoderProgress(0.2 * number / len(settings.widths), message, None)
     weighed = weigh_channels(student_of(state), teacher, crops[:64])
     yield EncoderProgress(0.2, "channels weighed", weighed)
 
@@ -94,7 +93,7 @@ def write_weights(encoder: Encoder, path: Path) -> None:
     from impasto.media.files import replacing
 
     with replacing(path) as temporary:
-        save_file({key: value.half().contiguous() for key, value in state_of(encoder).items()}, temporary)
+        save_file({key: value.half().contiguous() for key, value in encoder.state().items()}, temporary)
 
 
 def write_encoder(
@@ -130,10 +129,10 @@ def write_encoder(
         "licence": "MIT",
         "sha256": sha256(path),
         "method": "prune and regress, then fine-tuning on pictures and on paintings in progress; see impasto/training",
-        "from": start and {start.name: sha256(start)},
+        "from": Source(name=start.name, sha256=sha256(start)).model_dump() if start else None,
         "teachers": {teacher_path.name: sha256(teacher_path) for teacher_path in teachers},
         "pictures": {folder.name: len(paths) for folder, paths in zip(folders, find_pictures(folders))},
-        "settings": settings.model_dump(),
+        "settings": settings.model_dump(exclude={"widths"} if start else None),
         "explained_by_linear_head_on_test_crops": {layer: round(share, 3) for layer, share in explained.items()},
     }
     with replacing(path.with_suffix(".json")) as temporary:

@@ -25,7 +25,7 @@ from impasto.models.instant import STYLE_LAYERS
 from impasto.training.heads import linear_head
 from impasto.training.in_progress import PaintingsInProgress
 from impasto.training.pictures import Crops
-from impasto.training.prune_and_regress import Teacher, frozen
+from impasto.training.prune_and_regress import Teacher
 from impasto.training.settings import EncoderTraining
 from impasto.training.task import CONTENT_LAYERS
 
@@ -65,13 +65,15 @@ def fine_tune(encoder: Encoder, teacher: Teacher, crops: Crops, settings: Encode
     average = torch.optim.swa_utils.AveragedModel(
         encoder, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.99)
     )
-    paintings = PaintingsInProgress(frozen(encoder), crops, settings.seed, bfloat16=bfloat16)
+    averaged = average.module
+    assert isinstance(averaged, Encoder)
+    paintings = PaintingsInProgress(encoder.frozen(), crops, settings.seed, bfloat16=bfloat16)
     began, losses = time.monotonic(), list[float]()
     while len(losses) < settings.steps and (spent := (time.monotonic() - began) / (60 * settings.minutes)) < 1:
         while schedule.last_epoch < spent * settings.steps - 1:
             schedule.step()
         if len(losses) % _LOOK_AGAIN_EVERY == 0:
-            paintings.encoder = frozen(encoder)
+            paintings.encoder = encoder.frozen()
         batch = torch.cat([paintings.advance(settings.batch // 2), crops.draw(settings.batch - settings.batch // 2)])
         with autocast(device, bfloat16=bfloat16):
             with torch.no_grad():
@@ -90,9 +92,9 @@ def fine_tune(encoder: Encoder, teacher: Teacher, crops: Crops, settings: Encode
         if len(losses) % _CHECK_EVERY == 0:
             latest = losses[-_MEAN_OF:]
             done = max(len(losses) / settings.steps, min(1, spent))
-            yield Checked(len(losses), done, sum(latest) / len(latest), frozen(average.module))
+            yield Checked(len(losses), done, sum(latest) / len(latest), averaged.frozen())
     latest = losses[-_MEAN_OF:]
-    yield Checked(len(losses), 1.0, sum(latest) / max(1, len(latest)), frozen(average.module))
+    yield Checked(len(losses), 1.0, sum(latest) / max(1, len(latest)), averaged.frozen())
 
 
 class _Distance:

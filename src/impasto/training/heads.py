@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from impasto.encoders.encoder import Encoder
-from impasto.training.prune_and_regress import Teacher, state_of
+from impasto.training.prune_and_regress import Teacher
 
 
 @torch.no_grad()
@@ -37,7 +37,7 @@ def weigh_channels(encoder: Encoder, teacher: Teacher, crops: Tensor) -> Encoder
     Then distances between features are near to the teacher's; each layer has a mean square of 1. ReLU lets positive
     scales through, so the kernels above undo them and nothing else changes.
     """
-    state, below = state_of(encoder), torch.ones(3)
+    state, below = encoder.state(), torch.ones(3)
     for key in encoder.architecture.convolutions:
         head, rows, _ = linear_head(teacher, encoder, crops, f"relu{key}")
         scale = head[:-1].square().sum(1).sqrt().clamp_min(1e-3 * float(head[:-1].abs().max()))

@@ -150,14 +150,3 @@ def student_of(state: Mapping[str, Tensor]) -> Encoder:
     """The encoder made of the layers in `state`."""
     widths = {key[4:-7]: value.shape[0] for key, value in state.items() if key.startswith("conv") and "weight" in key}
     return Encoder(Architecture("compact", widths, "reflect"), state)
-
-
-def state_of(encoder: Encoder) -> dict[str, Tensor]:
-    """The encoder's weights under the names of its layers."""
-    return {key.removeprefix("convolutions."): value.detach().clone() for key, value in encoder.state_dict().items()}
-
-
-def frozen(encoder: torch.nn.Module) -> Encoder:
-    """The encoder as it is now; what is learned on does not change it."""
-    assert isinstance(encoder, Encoder)
-    return Encoder(encoder.architecture, state_of(encoder))

@@ -7,10 +7,15 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from impasto.device import DeviceName, Precision
+from impasto.settings import by_name
 
 Method = Literal["cut", "fastcut", "cyclegan"]
 
 _CONVOLUTIONS = {f"{block}_{n}" for block, depth in enumerate((2, 2, 4, 4, 1), start=1) for n in range(1, depth + 1)}
+_WIDTHS = {
+    "1_1": 24, "1_2": 24, "2_1": 64, "2_2": 64, "3_1": 160, "3_4": 128, "4_1": 96, "4_2": 96, "4_4": 128, "5_1": 128,
+}  # fmt: skip
+_JUDGED = {"1_1", "2_1", "3_1", "3_4", "4_1", "4_2", "5_1"}
 
 
 class EncoderTraining(BaseModel):
@@ -19,22 +24,15 @@ class EncoderTraining(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     widths: dict[str, int] = Field(
-        {
-            "1_1": 24,
-            "1_2": 24,
-            "2_1": 64,
-            "2_2": 64,
-            "3_1": 160,
-            "3_4": 128,
-            "4_1": 96,
-            "4_2": 96,
-            "4_4": 128,
-            "5_1": 128,
-        },
-        description="Channels of each layer, as in `1_1=24,1_2=24,...`; layers that are left out are not there.",
+        _WIDTHS,
+        description="Channels of each layer, as in `1_1=24,1_2=24,...`; layers that are left out are not there. What "
+        "is trained further keeps its own.",
     )
     crops: int = Field(160, ge=16, description="Crops for the closed-form start.")
     crop_size: int = Field(160, ge=64, description="Side of the crops, in pixels.")
+    enlarged: float = Field(
+        0.3, ge=0, le=1, description="Share of the crops that are soft, as small paintings are in large results."
+    )
     ridge: float = Field(1e-4, gt=0, description="Ridge of the regressions, relative to the features' power.")
     minutes: float = Field(60, ge=0, description="Time limit of the fine-tuning.")
     steps: int = Field(5000, ge=0, description="Steps of the fine-tuning, at most.")
@@ -42,21 +40,12 @@ class EncoderTraining(BaseModel):
     learning_rate: float = Field(5e-4, gt=0, description="Adam's step at its highest; it rises, then falls to 0.")
     seed: int = Field(0, description="Fixes the split, the crops and the patches.")
 
-    @field_validator("widths", mode="before")
-    @classmethod
-    def _written_as_text(cls, value: object) -> object:
-        """`1_1=24,1_2=24` as a dictionary."""
-        if not isinstance(value, str):
-            return value
-        return {key.strip(): width.strip() for key, _, width in (pair.partition("=") for pair in value.split(","))}
+    _written_as_text = field_validator("widths", mode="before")(by_name)
 
     @field_validator("widths")
     @classmethod
     def _widths_in_order(cls, value: dict[str, int]) -> dict[str, int]:
-        if (
-            not {"1_1", "2_1", "3_1", "3_4", "4_1", "4_2", "5_1"} <= {*value} <= _CONVOLUTIONS
-            or min(value.values()) < 8
-        ):
+        if not (_JUDGED <= {*value} <= _CONVOLUTIONS and min(value.values()) >= 8):
             raise ValueError(
                 "must give 8 or more channels to each of 1_1, 2_1, 3_1, 3_4, 4_1, 4_2 and 5_1, and to whichever you "
                 "like of VGG-19's other layers up to 5_1"
