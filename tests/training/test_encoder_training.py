@@ -13,6 +13,7 @@ from safetensors.torch import save_file
 from impasto.encoders.compact import load_compact
 from impasto.encoders.encoder import Encoder
 from impasto.errors import DivergedError, InputError, WeightsError
+from impasto.provenance import Source
 from impasto.training.encoder import load_teacher, train_encoder, write_encoder
 from impasto.training.fine_tuning import fine_tune
 from impasto.training.heads import explained_by_linear_heads, weigh_channels
@@ -132,7 +133,7 @@ def test_the_command_trains_anew_and_further(folder: Path, tmp_path: Path, capsy
     assert run(*command, "--widths", widths, "-o", str(first)) == 0
     assert run(*command, "--from", str(first), "-o", str(second)) == 0
     card = json.loads(second.with_suffix(".json").read_text())
-    assert card["from"] == {"name": "first.safetensors", "sha256": sha256(first)}
+    assert card["from"] == Source(name="first.safetensors", sha256=sha256(first)).model_dump()
     assert [*card["architecture"]] == ["1_1", "1_2", "2_1", "3_1", "3_4", "4_1", "4_2", "5_1"]
     assert list(tmp_path.glob("*.partial.*")) == []
     assert run(*command, "--from", "compcat", "-o", str(first), "--force") == 2

@@ -63,12 +63,11 @@ def encoder(
         if step.encoder:
             card = write_encoder(step.encoder, output, loaded, teacher, pictures, settings, begun_from)
             partial.unlink(missing_ok=True)
-    if not step.encoder:
-        print(f"Stopped at {step.done:.0%}: not all layers were there yet, so nothing was written.", file=sys.stderr)
-        sys.exit(130)
-    for layer, share in card["explained_by_linear_head_on_test_crops"].items():  # type: ignore[attr-defined]
-        print(f"{layer}  {share:.3f} of the teacher's variance")
-    print(output)
+    if step.encoder:
+        for layer, share in card["explained_by_linear_head_on_test_crops"].items():  # type: ignore[attr-defined]
+            print(f"{layer}  {share:.3f} of the teacher's variance")
+        print(output)
     if interrupt.requested:
-        print(f"Stopped at {step.done:.0%}. --from {output} goes on.", file=sys.stderr)
+        kept = f"--from {output} goes on." if step.encoder else "Not all layers were there yet: nothing was written."
+        print(f"Stopped at {step.done:.0%}. {kept}", file=sys.stderr)
         sys.exit(130)
