@@ -167,6 +167,14 @@ def test_squares_that_are_enlarged_never_fall_below_what_they_were() -> None:
     assert float(adam.square.max()) <= 1
 
 
+def test_calm_places_move_less() -> None:
+    image, gradient = torch.zeros(1, 3, 16, 16), torch.randn(1, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+    gradient[..., :8] *= 1e-3
+    Adam().update(image, 0.0, gradient, 0.1)
+    assert float(image[..., :7].abs().max()) < 0.001
+    assert float(image[..., 9:].abs().mean()) > 0.03
+
+
 def test_a_painting_that_was_done_goes_on_as_it_was() -> None:
     last = run(OptimizerSettings())[-1]
     state = last.state()

@@ -15,6 +15,11 @@ from torch import Tensor
 from impasto.engine.optimizer_settings import OptimizerName
 from impasto.media.geometry import resample
 
+# Two pairs at 1024 px, three at 512, style and content by the judge: plain Adam 0.110 / 0.293, 0.094 / 0.282; with the
+# floor alone 0.103 / 0.297, 0.095 / 0.281; with both 0.099 / 0.298, 0.092 / 0.283. A floor of 0.1 leaves some flakes.
+_CALM = 0.3
+_SOFTENING = torch.tensor([[[[1.0, 2, 1], [2, 20, 2], [1, 2, 1]]]]) / 32
+
 
 class Optimizer(Protocol):
     """Changes `image` in place, given its loss and gradient."""
@@ -37,7 +42,11 @@ class Optimizer(Protocol):
 
 
 class Adam:
-    """Adam (Kingma and Ba, 2015) with β = (0.9, 0.99)."""
+    """Adam (Kingma and Ba, 2015) with β = (0.9, 0.99), its gradient a little softened, its steps smaller in calm places.
+
+    Where next to nothing pulls at a pixel, as in a sky, plain Adam moves it as far as all others: small flakes of fine
+    grain grow there. So a step is divided by no less than what is usual in the picture.
+    """
 
     mean: Tensor | None = None
     square: Tensor | None = None
@@ -48,11 +57,13 @@ class Adam:
             self.mean, self.square = torch.zeros_like(gradient), torch.zeros_like(gradient)
         self.count += 1
         for channel in range(image.shape[1]):  # one after the other: what is in between takes a third of the memory
-            mean, square, slope = (each[:, channel] for each in (self.mean, self.square, gradient))
+            plane = slice(channel, channel + 1)
+            mean, square = self.mean[:, plane], self.square[:, plane]
+            slope = F.conv2d(F.pad(gradient[:, plane], (1, 1, 1, 1), "replicate"), _SOFTENING.to(gradient))
             mean.lerp_(slope, 0.1)
             square.mul_(0.99).addcmul_(slope, slope, value=0.01)
-            spread = (square / (1 - 0.99**self.count)).sqrt_().add_(1e-8)
-            image[:, channel].addcdiv_(mean, spread, value=-rate / (1 - 0.9**self.count))
+            spread = square.add(square.mean(), alpha=_CALM).div_(1 - 0.99**self.count).sqrt_().add_(1e-8)
+            image[:, plane].addcdiv_(mean, spread, value=-rate / (1 - 0.9**self.count))
 
     def enlarge(self, size: tuple[int, int]) -> None:
         if self.mean is not None and self.square is not None:
