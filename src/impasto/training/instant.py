@@ -8,16 +8,18 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from impasto.encoders import load_encoder
 from impasto.errors import SettingsError
+from impasto.losses.terms import Targets, joined
 from impasto.models.instant import Instant
 from impasto.shelf.card import load_model, write_model
 from impasto.training.loop import Progress, launch
 from impasto.training.pictures import Crops, split_sources
-from impasto.training.report import Report, model_card, shipped_encoder, training_record
+from impasto.training.report import Report, model_card, training_record
 from impasto.training.run_folder import RunFolder
 from impasto.training.settings import InstantTraining
-from impasto.training.styles import channels_of, describe_styles, encoder_and_judge
-from impasto.training.task import JUDGE, Book, Choice, StyleTask, tested, unseen
+from impasto.training.styles import channels_of, describe_styles
+from impasto.training.task import Choice, StyleTask, tested, unseen
 
 SCALES = (1.0, 0.66)
 _VALIDATION, _TEST = 32, 96
@@ -29,9 +31,9 @@ class InstantTask(StyleTask):
 
     content_layers = Instant.content_layers
 
-    def paint(self, network: nn.Module, seen: Mapping[str, Tensor], styles: Book, choice: Choice) -> Tensor:
+    def paint(self, network: nn.Module, seen: Mapping[str, Tensor], styles: Targets, choice: Choice) -> Tensor:
         assert isinstance(network, Instant)
-        painted: Tensor = network(seen, network.style(styles.read))
+        painted: Tensor = network(seen, network.style(styles))
         return painted
 
 
@@ -70,11 +72,11 @@ def train_instant(
     state = run_folder.load(settings) if resume else None
     photo_split, painting_split = split_sources(photos, settings), split_sources(paintings, settings)
     fabric = launch(settings)
-    encoder, judge = encoder_and_judge(fabric.device)
+    encoder = load_encoder("compact").to(fabric.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     torch.manual_seed(settings.seed)
 
-    def described(paths: Sequence[Path]) -> Book:
-        return Book.bound([style for _, style in describe_styles(encoder, judge, paths, [1.0], set())])
+    def described(paths: Sequence[Path]) -> Targets:
+        return joined([description for _, description in describe_styles(encoder, paths, [1.0], set())])
 
     network = Instant(channels_of(encoder), blocks=settings.blocks)
     if start:
@@ -83,9 +85,9 @@ def train_instant(
             raise SettingsError(f"{start} is a {card.kind}; an instant network goes on from another instant network.")
         network = _with_blocks(learned, network)
     broken: set[Path] = set()
-    styles = []
-    for share, style in describe_styles(encoder, judge, painting_split.training, SCALES, broken):
-        styles.append(style)
+    descriptions = []
+    for share, description in describe_styles(encoder, painting_split.training, SCALES, broken):
+        descriptions.append(description)
         if settings.minutes and run_folder.spent > _DESCRIBING * 60 * settings.minutes:
             break
         yield Report(0.0, f"describing paintings, {share:.0%}", silent=not fabric.is_global_zero)
@@ -93,7 +95,7 @@ def train_instant(
     validation = unseen(
         photo_split.validation, described(painting_split.validation[:_VALIDATION]), _VALIDATION, settings
     )
-    task = InstantTask(network, encoder, judge, Book.bound(styles), validation, settings)
+    task = InstantTask(network, encoder, joined(descriptions), validation, settings)
     crops = Crops([photo_split.training], settings.crop_size, seed=settings.seed, disturbed=0.0)
 
     progress: Progress | None = None
@@ -106,10 +108,5 @@ def train_instant(
     test = unseen(photo_split.test, described(painting_split.test[:_TEST]), _TEST, settings)
     architecture = {"channels": channels_of(encoder), "blocks": settings.blocks}
     sources = {"photos": [path.name for path in photos], "paintings": [path.name for path in paintings]}
-    record = {
-        **training_record(progress, settings, start),
-        "judge": shipped_encoder(JUDGE).model_dump(),
-        **sources,
-        "test": tested(task, progress, test),
-    }
+    record = {**training_record(progress, settings, start), **sources, "test": tested(task, progress, test)}
     write_model(output, model_card("instant", "Any style in one pass.", architecture, record), progress.network())

@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from impasto.encoders import load_encoder
 from impasto.encoders.encoder import Encoder
 from impasto.errors import PictureError, SettingsError
 from impasto.losses.terms import Targets, joined, part_of
@@ -19,11 +20,11 @@ from impasto.settings import style_size
 from impasto.shelf.card import load_model, write_model
 from impasto.training.loop import Progress, launch
 from impasto.training.pictures import Crops, Split, find_pictures, split_sources
-from impasto.training.report import Report, model_card, shipped_encoder, training_record
+from impasto.training.report import Report, model_card, training_record
 from impasto.training.run_folder import RunFolder
 from impasto.training.settings import PainterTraining
-from impasto.training.styles import channels_of, describe_style, encoder_and_judge
-from impasto.training.task import JUDGE, STYLE, Book, Choice, StyleTask, tested, unseen
+from impasto.training.styles import channels_of, describe_style
+from impasto.training.task import STYLE, Choice, StyleTask, tested, unseen
 from impasto.weights.files import sha256
 
 _TRIED = 8
@@ -35,7 +36,7 @@ class PainterTask(StyleTask):
 
     content_layers = Painter.content_layers
 
-    def paint(self, network: nn.Module, seen: Mapping[str, Tensor], styles: Book, choice: Choice) -> Tensor:
+    def paint(self, network: nn.Module, seen: Mapping[str, Tensor], styles: Targets, choice: Choice) -> Tensor:
         assert isinstance(network, Painter)
         rows = torch.eye(network.styles * len(network.sizes), device=next(network.parameters()).device)
         painted: Tensor = network(seen, network.mixed(choice.mix(rows)))
@@ -75,15 +76,14 @@ def train_painter(
     state = run_folder.load(settings) if resume else None
     photo_split = split_sources(photos, settings) if photos else _shipped_photos()
     fabric = launch(settings)
-    encoder, judge = encoder_and_judge(fabric.device)
+    encoder = load_encoder("compact").to(fabric.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     torch.manual_seed(settings.seed)
 
     sizes = tuple(sorted({*settings.sizes}))
-    wanted = joined([_described(judge, style, size, settings.style_scale) for style in styles for size in sizes])
-    book = Book({}, wanted)
+    book = joined([_described(encoder, style, size, settings.style_scale) for style in styles for size in sizes])
     validation = unseen(photo_split.validation, book, _VALIDATION, settings)
-    network = _begin(start, names, sizes, encoder, judge, wanted, validation[0])
-    task = PainterTask(network, encoder, judge, book, validation, settings)
+    network = _begin(start, names, sizes, encoder, book, validation[0])
+    task = PainterTask(network, encoder, book, validation, settings)
     crops = Crops([photo_split.training], settings.crop_size, seed=settings.seed, disturbed=0.0)
 
     progress: Progress | None = None
@@ -97,7 +97,6 @@ def train_painter(
     description = f"{names[0]}, in one pass." if len(names) == 1 else f"{len(names)} styles in one pass."
     record = {
         **training_record(progress, settings, start),
-        "judge": shipped_encoder(JUDGE).model_dump(),
         "photos": [path.name for path in photos] or "those of the package",
         "styles": {name: {"name": style.name, "sha256": sha256(style)} for name, style in zip(names, styles)},
         "test": tested(task, progress, test),
@@ -122,8 +121,7 @@ def _begin(
     names: Sequence[str],
     sizes: tuple[int, ...],
     encoder: Encoder,
-    judge: Encoder,
-    wanted: Targets,
+    book: Targets,
     crops: Tensor,
 ) -> Painter:
     """A new painter, or that of `start` with rows for each of the styles."""
@@ -137,7 +135,7 @@ def _begin(
     if card.styles == tuple(names) and learned.sizes == sizes:
         return learned
     known = [name in card.styles for name in names]
-    nearest = [] if all(known) else _nearest(learned, encoder, judge, wanted, crops[:_TRIED])
+    nearest = [] if all(known) else _nearest(learned, encoder, book, crops[:_TRIED])
     rows: list[int] = []
     for name in names:
         for size in sizes:
@@ -159,21 +157,20 @@ def restyled(learned: Painter, rows: Sequence[int], sizes: tuple[int, ...] = (51
 
 
 @torch.no_grad()
-def _nearest(learned: Painter, encoder: Encoder, judge: Encoder, wanted: Targets, crops: Tensor) -> list[int]:
-    """For each style of `wanted`, the learned one whose results come nearest to its statistics."""
+def _nearest(learned: Painter, encoder: Encoder, book: Targets, crops: Tensor) -> list[int]:
+    """For each row of the book, the learned one whose results come nearest to its statistics."""
     seen = encoder(crops.contiguous(memory_format=torch.channels_last), learned.content_layers)
     distances = []
     count = learned.styles * len(learned.sizes)
     for row in torch.eye(count, device=crops.device):
-        features = judge(learned(seen, learned.mixed(row.expand(len(crops), -1))), STYLE_LAYERS)
+        features = encoder(learned(seen, learned.mixed(row.expand(len(crops), -1))), STYLE_LAYERS)
         described = {layer: STYLE.describe(seen) for layer, seen in features.items()}
-        count_wanted = len(wanted[STYLE_LAYERS[0]]["mean"])
-        distances.append([_distance(described, wanted, style) for style in range(count_wanted)])
+        distances.append([_distance(described, book, style) for style in range(len(book[STYLE_LAYERS[0]]["mean"]))])
     return [min(range(count), key=lambda row: distances[row][style]) for style in range(len(distances[0]))]
 
 
-def _distance(described: Targets, wanted: Targets, style: int) -> float:
+def _distance(described: Targets, book: Targets, style: int) -> float:
     return sum(
-        float(STYLE.compare(named, STYLE.prepare(part_of(wanted, style)[layer])).mean())
+        float(STYLE.compare(named, STYLE.prepare(part_of(book, style)[layer])).mean())
         for layer, named in described.items()
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from impasto.encoders import EncoderName, weights_path
+from impasto.encoders import weights_path
 from impasto.models import ModelKind
 from impasto.provenance import Source
 from impasto.shelf.card import Card
@@ -44,22 +44,17 @@ def training_record(progress: Progress, settings: Training, start: Path | None) 
     }
 
 
-def shipped_encoder(name: EncoderName) -> Source:
-    """What a card says of an encoder in the package."""
-    weights = weights_path(name)
-    return Source(name=weights.name, sha256=sha256(weights))
-
-
 def model_card(
     kind: ModelKind, description: str, architecture: dict[str, Any], record: dict[str, Any], styles: Sequence[str] = ()
 ) -> Card:
     """The card of what was trained here."""
+    compact = weights_path("compact")
     return Card(
         kind=kind,
         description=description,
         architecture=architecture,
         styles=tuple(styles),
-        encoder=shipped_encoder("compact"),
+        encoder=Source(name=compact.name, sha256=sha256(compact)),
         licence="MIT",
         training=record,
     )

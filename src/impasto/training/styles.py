@@ -8,7 +8,6 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from impasto.encoders import EncoderName, load_encoder
 from impasto.encoders.encoder import Encoder
 from impasto.engine.describe import described
 from impasto.errors import InputError, PictureError
@@ -16,16 +15,10 @@ from impasto.losses.terms import Targets
 from impasto.media.geometry import resample
 from impasto.media.image import dimensions, read
 from impasto.models.instant import STYLE_LAYERS
-from impasto.training.task import JUDGE, STYLE, Book
+from impasto.training.task import STYLE
 
 _LONGEST = 1024
 _ENLARGED_EVERY = 4
-
-
-def encoder_and_judge(device: torch.device) -> list[Encoder]:
-    """By whose eyes a network paints, and by whose it is judged."""
-    names: tuple[EncoderName, ...] = "compact", JUDGE
-    return [load_encoder(name).to(device, memory_format=torch.channels_last) for name in names]  # type: ignore[call-overload]
 
 
 @torch.no_grad()
@@ -37,9 +30,9 @@ def describe_style(encoder: Encoder, picture: Tensor, scale: float = 1.0) -> Tar
 
 
 def describe_styles(
-    encoder: Encoder, judge: Encoder, paths: Sequence[Path], scales: Sequence[float], broken: set[Path]
-) -> Iterator[tuple[float, Book]]:
-    """(share done, one style) for each readable picture at each scale; broken ones are put into `broken`.
+    encoder: Encoder, paths: Sequence[Path], scales: Sequence[float], broken: set[Path]
+) -> Iterator[tuple[float, Targets]]:
+    """(share done, statistics (1, ...)) for each readable picture at each scale; broken ones are put into `broken`.
 
     Pictures are seen at a long side of 1024 px at most, times the scale; every fourth also at twice its own size, as
     small paintings are what people often have.
@@ -57,8 +50,7 @@ def describe_styles(
             continue
         enlarged = number % _ENLARGED_EVERY == 0 and 2 * max(picture.shape) <= _LONGEST
         for scale in [*scales, 2.0] if enlarged else scales:
-            described = [describe_style(eyes, picture.to(device_of(eyes)), scale) for eyes in (encoder, judge)]
-            yield (number + 1) / len(paths), Book(*described)
+            yield (number + 1) / len(paths), describe_style(encoder, picture.to(device_of(encoder)), scale)
 
 
 def device_of(encoder: Encoder) -> torch.device:

@@ -7,7 +7,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -18,7 +18,7 @@ from impasto.engine.attack import attack, noisy
 from impasto.losses.content import content_distance
 from impasto.losses.grid import grid_regularity
 from impasto.losses.smoothness import TotalVariation
-from impasto.losses.terms import Targets, joined
+from impasto.losses.terms import Targets
 from impasto.losses.wasserstein import Wasserstein
 from impasto.media.geometry import shift
 from impasto.models.instant import STYLE_LAYERS
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 STYLE = Wasserstein(root=True)
 SMOOTHNESS = TotalVariation("l1")
 CONTENT_LAYERS = ("relu3_4", "relu4_2")
-JUDGE: Final = "compact2"
 _SHEET = 8
 _MIXED = 0.25
 _FARTHEST, _EDGE = 6, 16
@@ -64,26 +63,6 @@ class Choice:
         """(N, ...) of one row (M, ...) per style."""
         first, second = rows[self.styles[:, 0].to(rows.device)], rows[self.styles[:, 1].to(rows.device)]
         return first.lerp(second, self.mixture.to(rows.device).view(-1, *[1] * (rows.dim() - 1)))
-
-
-@dataclass(frozen=True)
-class Book:
-    """The statistics {layer: (M, ...)} of M styles, as the network reads them and as the judge wants them."""
-
-    read: Targets
-    wanted: Targets
-
-    def __len__(self) -> int:
-        return len(next(iter(self.wanted[STYLE_LAYERS[0]].values())))
-
-    @staticmethod
-    def bound(books: Sequence[Book]) -> Book:
-        """All styles of some books in one."""
-        return Book(joined([book.read for book in books]), joined([book.wanted for book in books]))
-
-    def chosen(self, choice: Choice) -> Book:
-        """The statistics (N, ...) that N crops are to take."""
-        return Book(choice.of(self.read), choice.of(self.wanted))
 
 
 class Task(nn.Module):
@@ -153,16 +132,12 @@ class Task(nn.Module):
 
 
 class StyleTask(Task):
-    """A network, by whose eyes it paints and by whose it is judged, and a book of styles to be learned.
-
-    A judge with other eyes than the painter's is harder to fool: by `compact`'s, results of the instant network were 0.162
-    from their styles where its teachers' see 0.186.
+    """A network, the frozen encoder that judges it, and a book of styles to be learned.
 
     Args:
         network: what learns.
-        encoder: what it sees by.
-        judge: what sees its results.
-        book: M styles for training.
+        encoder: what sees.
+        book: {layer: statistics of M styles (M, ...)} for training.
         validation: crops (V, 3, S, S) that are not learned from, with the book and the choice of their styles.
     """
 
@@ -170,13 +145,12 @@ class StyleTask(Task):
         self,
         network: nn.Module,
         encoder: Encoder,
-        judge: Encoder,
-        book: Book,
-        validation: tuple[Tensor, Book, Choice],
+        book: Targets,
+        validation: tuple[Tensor, Targets, Choice],
         settings: Training,
     ) -> None:
         super().__init__()
-        self.network, self.encoder, self.judge, self.settings = network, encoder, judge, settings
+        self.network, self.encoder, self.settings = network, encoder, settings
         self.book, self.validation = book, validation
 
     @property
@@ -185,13 +159,14 @@ class StyleTask(Task):
         """What the network sees of the photo."""
 
     @abstractmethod
-    def paint(self, network: nn.Module, seen: Mapping[str, Tensor], styles: Book, choice: Choice) -> Tensor:
-        """Pictures (N, 3, S, S) by `network`, in `styles` (N, ...)."""
+    def paint(self, network: nn.Module, seen: Mapping[str, Tensor], styles: Targets, choice: Choice) -> Tensor:
+        """Pictures (N, 3, S, S) by `network`."""
 
     def forward(self, crops: Tensor, indices: Sequence[int]) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss () of painting crops (N, 3, S, S), and its parts."""
-        choice = Choice.draw(indices, len(self.book), self.settings.seed)
-        styles = self.book.chosen(choice)
+        count = len(next(iter(self.book[STYLE_LAYERS[0]].values())))
+        choice = Choice.draw(indices, count, self.settings.seed)
+        styles = choice.of(self.book)
         painted, loss, parts = self._judged(self.network, crops, styles, choice)
         habits = self.habits(
             crops,
@@ -208,7 +183,7 @@ class StyleTask(Task):
         sums: dict[str, float] = {}
         for rows in torch.arange(len(crops)).split(self.settings.batch):
             chosen = Choice(choice.styles[rows], choice.mixture[rows])
-            _, loss, parts = self._judged(network, crops[rows.to(crops.device)], book.chosen(chosen), chosen)
+            _, loss, parts = self._judged(network, crops[rows.to(crops.device)], chosen.of(book), chosen)
             for name, value in {**parts, "total": loss}.items():
                 sums[name] = sums.get(name, 0.0) + float(value) * len(rows) / len(crops)
         return sums
@@ -218,25 +193,24 @@ class StyleTask(Task):
         """Some of those crops above their paintings: (3, 2S, 8S)."""
         crops, book, choice = self.validation
         crops, chosen = crops[:_SHEET], Choice(choice.styles[:_SHEET], choice.mixture[:_SHEET])
-        painted, _, _ = self._judged(network, crops, book.chosen(chosen), chosen)
+        painted, _, _ = self._judged(network, crops, chosen.of(book), chosen)
         return torch.cat([torch.cat([*row], 2) for row in (crops, painted.float())], 1).cpu()
 
     def _judged(
-        self, network: nn.Module, crops: Tensor, styles: Book, choice: Choice
+        self, network: nn.Module, crops: Tensor, styles: Targets, choice: Choice
     ) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
         crops = crops.contiguous(memory_format=torch.channels_last)
         with torch.no_grad():
-            seen = self.encoder(crops, self.content_layers)
-            shapes = self.judge(crops, CONTENT_LAYERS)
+            seen = self.encoder(crops, {*self.content_layers, *CONTENT_LAYERS})
         painted = self.paint(network, seen, styles, choice)
-        features = self.judge(painted, {*STYLE_LAYERS, *CONTENT_LAYERS})
+        features = self.encoder(painted, {*STYLE_LAYERS, *CONTENT_LAYERS})
         with exactly(crops.device):
             style = sum(
-                STYLE.compare(STYLE.describe(features[layer]), STYLE.prepare(styles.wanted[layer])).mean()
+                STYLE.compare(STYLE.describe(features[layer]), STYLE.prepare(styles[layer])).mean()
                 for layer in STYLE_LAYERS
             )
             assert isinstance(style, Tensor)
-            style, content = style / len(STYLE_LAYERS), content_distance(features, shapes, CONTENT_LAYERS)
+            style, content = style / len(STYLE_LAYERS), content_distance(features, seen, CONTENT_LAYERS)
             smoothness = SMOOTHNESS.compare(SMOOTHNESS.describe(painted.float()), {})
             weights = self.settings
             loss = weights.style_weight * style + weights.content_weight * content
@@ -245,15 +219,15 @@ class StyleTask(Task):
         return painted, loss, {"style": style.detach(), "content": content.detach(), "smoothness": smoothness.detach()}
 
 
-def unseen(photos: Sequence[Path], styles: Book, count: int, settings: Training) -> tuple[Tensor, Book, Choice]:
+def unseen(photos: Sequence[Path], styles: Targets, count: int, settings: Training) -> tuple[Tensor, Targets, Choice]:
     """Crops (count, 3, S, S) of photos that are not learned from, each with one of the M `styles` in turn."""
     crops = Crops([photos], settings.crop_size, seed=settings.seed, disturbed=0.0).draw(count)
-    order = torch.arange(count) % len(styles)
-    device = styles.wanted[STYLE_LAYERS[0]]["mean"].device
-    return crops.to(device), styles, Choice(torch.stack([order, order], 1), torch.zeros(count))
+    means = styles[STYLE_LAYERS[0]]["mean"]
+    order = torch.arange(count) % len(means)
+    return crops.to(means.device), styles, Choice(torch.stack([order, order], 1), torch.zeros(count))
 
 
-def tested(task: StyleTask, progress: Progress, test: tuple[Tensor, Book, Choice]) -> dict[str, float]:
+def tested(task: StyleTask, progress: Progress, test: tuple[Tensor, Targets, Choice]) -> dict[str, float]:
     """Losses of the best weights on pictures that neither learning nor choosing has seen."""
     network = task.network
     network.load_state_dict(progress.network())
