@@ -211,7 +211,7 @@ def draft() -> Recipe:
 
 def best() -> Recipe:
     """As good as it gets."""
-    return Recipe(content_weight=0.14, steps=(0, 0, 80, 24), averaging=0.9, jitter=True)
+    return Recipe(content_weight=0.15, steps=(0, 0, 80, 24), averaging=0.9, jitter=True)
 
 
 def gatys() -> Recipe:
