@@ -42,7 +42,7 @@ class Optimizer(Protocol):
 
 
 class Adam:
-    """Adam (Kingma and Ba, 2015) with β = (0.9, 0.99), its gradient a little softened, its steps smaller in calm places.
+    """Adam (Kingma and Ba, 2015) with β = (0.9, 0.99), its gradient softened, its steps smaller in calm places.
 
     Where next to nothing pulls at a pixel, as in a sky, plain Adam moves it as far as all others: small flakes of fine
     grain grow there. So a step is divided by no less than what is usual in the picture.
