@@ -45,7 +45,7 @@ class Adam:
     """Adam (Kingma and Ba, 2015) with β = (0.9, 0.99), its gradient softened, its steps smaller in calm places.
 
     Where next to nothing pulls at a pixel, as in a sky, plain Adam moves it as far as all others: small flakes of fine
-    grain grow there. So a step is divided by no less than what is usual in the picture.
+    grain grow there. So a step is also divided by a share of what is usual in the picture.
     """
 
     mean: Tensor | None = None
@@ -56,10 +56,11 @@ class Adam:
         if self.mean is None or self.square is None:
             self.mean, self.square = torch.zeros_like(gradient), torch.zeros_like(gradient)
         self.count += 1
+        softening = _SOFTENING.to(gradient)
         for channel in range(image.shape[1]):  # one after the other: what is in between takes a third of the memory
             plane = slice(channel, channel + 1)
             mean, square = self.mean[:, plane], self.square[:, plane]
-            slope = F.conv2d(F.pad(gradient[:, plane], (1, 1, 1, 1), "replicate"), _SOFTENING.to(gradient))
+            slope = F.conv2d(F.pad(gradient[:, plane], (1, 1, 1, 1), "replicate"), softening)
             mean.lerp_(slope, 0.1)
             square.mul_(0.99).addcmul_(slope, slope, value=0.01)
             spread = square.add(square.mean(), alpha=_CALM).div_(1 - 0.99**self.count).sqrt_().add_(1e-8)
