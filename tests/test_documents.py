@@ -20,7 +20,7 @@ from impasto.encoders.vgg import VGG19
 from clips import clip, moving
 from door import run
 
-pytestmark = pytest.mark.once_in("bfloat16")
+pytestmark = pytest.mark.once_in("float32")
 
 ROOT = Path(__file__).parent.parent
 MADE = ROOT / "docs" / "reference.md"
@@ -51,6 +51,7 @@ SMALLER = [
     (r"--steps \d+", "--steps 1"),
     (r"--size \d+", "--size 96"),
     (r"--crop-size \d+", "--crop-size 64"),
+    (r"^impasto batch photos/", "impasto batch few/"),
     (r"^impasto camera", "impasto camera --camera clip.mp4 --frames 2 --port 0"),
     (r"--contents photos/ --styles paintings/", "--contents few/ --styles starry.jpg --preset draft --size 64"),
 ]
@@ -65,13 +66,6 @@ def smaller(command: str) -> list[str]:
     if "train encoder" in command:
         command += " --crops 16 --steps 1 --crop-size 64"
     return shlex.split(command)[1:]
-
-
-def few_crops(monkeypatch: pytest.MonkeyPatch) -> None:
-    for training, names in {"collection": ("_DESCRIBED", "_VALIDATION", "_TEST"), "instant": ("_VALIDATION", "_TEST"),
-                            "painter": ("_VALIDATION", "_TEST")}.items():  # fmt: skip
-        for name in names:
-            monkeypatch.setattr(f"impasto.training.{training}.{name}", 4)
 
 
 def random_vgg19(path: Path) -> None:
@@ -96,14 +90,14 @@ def write_masks(folder: Path) -> None:
 
 
 @pytest.mark.timeout(900)
+@pytest.mark.usefixtures("few_crops")
 def test_commands_do_what_they_say(save: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    few_crops(monkeypatch)
     ours, theirs = ("swirls", "mosaic", "hatching", "woodblock"), ("irises", "sunrise", "kiss", "horse")
     styles = [*(f"{name}.jpg" for name in ours), *(f"{name}.webp" for name in theirs)]
     for number, name in enumerate(("photo.jpg", "starry.jpg", "a.jpg", "b.jpg", *styles)):
         save(name, 96, 128, number)
-    for folder, count in (("photos", 24), ("paintings", 24), ("my_paintings", 12), ("few", 1)):
+    for folder, count in (("photos", 24), ("paintings", 24), ("my_paintings", 12), ("few", 2)):
         (tmp_path / folder).mkdir()
         for number in range(count):
             save(f"{folder}/{folder}{number:02}.jpg", 72, 80, 100 * len(folder) + number)

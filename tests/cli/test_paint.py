@@ -32,6 +32,7 @@ QUICK = ["--size", "64", "--steps", "5"]
 IMPASTO = [sys.executable, "-m", "impasto"]
 
 
+@pytest.mark.once_in("float32")
 @pytest.mark.parametrize("arguments", [
     ["-o", "{photo}", "--force"],
     ["-o", "{style}", "--force"],
@@ -148,6 +149,7 @@ def test_whoever_stops_it_finds_the_picture_and_can_go_on(
         assert "Stopping after this step" in told
 
 
+@pytest.mark.once_in("float32")
 def test_a_second_interrupt_does_not_wait_and_loses_nothing(photo: Path, style: Path, tmp_path: Path) -> None:
     process = painting(tmp_path, photo, style, 384, 200)
     process.send_signal(signal.SIGINT)

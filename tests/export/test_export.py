@@ -17,6 +17,8 @@ from impasto.settings import Look
 
 from door import run
 
+pytestmark = pytest.mark.once_in("bfloat16")
+
 
 def difference(one: Path, other: Path) -> int:
     first, second = (np.asarray(Image.open(path).convert("RGB")).astype(int) for path in (one, other))

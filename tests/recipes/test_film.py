@@ -53,6 +53,7 @@ def frames_of(pixels: list[np.ndarray[Any, Any]]) -> list[Frame]:
     return [Frame(own, Fraction(number, 25), Fraction(1, 25)) for number, own in enumerate(pictures)]
 
 
+@pytest.mark.once_in("float32")
 @pytest.mark.parametrize("way", [{"engine": "instant"}, {"engine": "optimize", "steps": (3,)}])
 def test_steadied_frames_boil_less_and_stay_sharp(style: Path, way: dict[str, Any]) -> None:
     frames = frames_of(grainy(5))

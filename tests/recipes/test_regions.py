@@ -274,6 +274,7 @@ def test_from_python_with_pictures_in_memory() -> None:
     assert step.done == 1
 
 
+@pytest.mark.once_in("float32")
 def test_strength_may_be_automatic_everywhere(save: Any, tmp_path: Path) -> None:
     photo, style = save("photo.png", 90, 120), save("style.png", 90, 90, 4)
     picture_ = impasto.stylize(photo, style, engine="instant", strength="auto", size=120)
@@ -286,6 +287,7 @@ def test_strength_may_be_automatic_everywhere(save: Any, tmp_path: Path) -> None
     assert Record.from_xmp(painted_.metadata).brief["settings"]["strength"] == chosen
 
 
+@pytest.mark.once_in("float32")
 def test_saved_styles_keep_all_that_is_to_be_done_with_them(save: Any, tmp_path: Path) -> None:
     photo, style, calm = save("photo.png", 90, 120), save("style.png", 90, 90, 4), tmp_path / "calm.style"
     assert run("style", "save", calm, style, "--color", "harmony", "--strength", 0.7, "--style-scale", 0.5) == 0

@@ -28,16 +28,12 @@ from impasto.training.settings import CollectionTraining
 
 from door import run
 
+pytestmark = pytest.mark.usefixtures("few_crops")
+
 QUICK: dict[str, Any] = {
     "batch": 1, "crop_size": 64, "steps": 4, "validate_every": 2, "device": "cpu", "width": 4, "blocks": 1,
     "critic_width": 4, "pool": 2,
 }  # fmt: skip
-
-
-@pytest.fixture(autouse=True)
-def _few_crops(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, count in (("_DESCRIBED", 12), ("_VALIDATION", 4), ("_TEST", 4)):
-        monkeypatch.setattr(f"impasto.training.collection.{name}", count)
 
 
 @pytest.fixture
@@ -63,6 +59,8 @@ def trained(
     return dict(load_model(output)[1].state_dict())
 
 
+@pytest.mark.once_in("float32")
+@pytest.mark.once_in("float32")
 @pytest.mark.parametrize("changes", [
     {"method": "cut", "generator": "residual", "critic": "patches"},
     {"method": "cyclegan", "generator": "unet", "critic": "patches", "spectral": True, "game": "hinge"},
@@ -125,6 +123,7 @@ def test_a_network_that_collapsed_is_not_handed_over(folders: tuple[Path, Path],
     assert not (tmp_path / "a.impasto").exists()
 
 
+@pytest.mark.once_in("float32")
 def test_a_critic_that_won_or_says_the_same_is_told(folders: tuple[Path, Path], tmp_path: Path) -> None:
     for folder, colour in zip(folders, ("black", "white")):
         for path in folder.iterdir():

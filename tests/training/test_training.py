@@ -34,6 +34,8 @@ from impasto.weights.fetch import cache_folder
 
 from door import run
 
+pytestmark = pytest.mark.usefixtures("few_crops")
+
 QUICK: dict[str, Any] = {"batch": 2, "crop_size": 64, "steps": 4, "validate_every": 2, "device": "cpu"}
 
 
@@ -105,6 +107,7 @@ def test_choices_mix_some_styles() -> None:
     assert torch.allclose(rows.sum(1), torch.ones(400))
 
 
+@pytest.mark.once_in("float32")
 @pytest.mark.parametrize(("schedule", "half"), [("cosine", 0.5), ("linear", 0.5), ("constant", 1.0)])
 def test_the_learning_rate(schedule: Any, half: float) -> None:
     settings = Training(learning_rate=1.0, warm_up=10, schedule=schedule)
@@ -155,12 +158,14 @@ def test_a_painter_learns(folder: Path, style: Path, tmp_path: Path) -> None:
         list(train_painter([style], more, quick, photos=[folder], start=find("instant")))
 
 
+@pytest.mark.once_in("float32")
 def test_it_stops_when_nothing_gets_better(folder: Path, style: Path, tmp_path: Path) -> None:
     settings = PainterTraining(**{**QUICK, "steps": 50, "learning_rate": 1e-12, "patience": 2, "validate_every": 1})
     reports = list(train_painter([style], tmp_path / "p.impasto", settings, photos=[folder]))
     assert len(reports) < 10
 
 
+@pytest.mark.once_in("float32")
 def test_a_steady_painter_moves_less_when_its_photo_is_disturbed(folder: Path, style: Path, tmp_path: Path) -> None:
     def unsteady(weight: float, disturbance: str) -> float:
         how: dict[str, Any] = {"steady_weight": weight, "disturbance": disturbance, "epsilon": 16.0}
@@ -244,6 +249,7 @@ def test_an_interrupt_keeps_a_checkpoint_that_can_be_resumed(folder: Path, style
     assert read_card(output).training["steps"] == steps + 2
 
 
+@pytest.mark.once_in("float32")
 def test_two_processes_train_as_one(folder: Path, style: Path, tmp_path: Path) -> None:
     output = tmp_path / "ddp.impasto"
     command = ["train", "painter", "--style", style, "--photos", folder, "--from", "none", "-o", output, *FLAGS]
@@ -303,6 +309,7 @@ def test_lists_and_archives_that_cannot_be_read(folder: Path, tmp_path: Path) ->
     assert len(find_pictures([folder])[0]) == 24
 
 
+@pytest.mark.once_in("float32")
 def test_two_processes_may_unpack_one_archive(folder: Path, tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
         for path in folder.iterdir():
@@ -318,6 +325,7 @@ def test_two_processes_may_unpack_one_archive(folder: Path, tmp_path: Path) -> N
     assert len(list(unpacked.iterdir())) == 24
 
 
+@pytest.mark.once_in("float32")
 def test_the_time_limit_is_that_of_the_whole_command(folder: Path, style: Path, tmp_path: Path) -> None:
     settings = PainterTraining(**{**QUICK, "steps": 10_000, "minutes": 0.001})
     reports = list(train_painter([style], tmp_path / "p.impasto", settings, photos=[folder]))
@@ -364,10 +372,13 @@ def test_checkpoints_that_cannot_be_written_now_may_be_later(
     assert (tmp_path / "p.training" / "checkpoint.pt").is_file()
 
 
+@pytest.mark.once_in("float32")
 def test_a_network_learns_not_to_weave_and_not_to_swim(folder: Path, style: Path, tmp_path: Path) -> None:
     for name in ("grid", "shift"):
         only = {"style_weight": 0.0, "content_weight": 0.0, "grid_weight": 0.0, f"{name}_weight": 1.0}
-        settings = PainterTraining(**{**QUICK, "steps": 40, "warm_up": 0, "learning_rate": 0.01, **only})
+        settings = PainterTraining(
+            **{**QUICK, "steps": 40, "validate_every": 10, "warm_up": 0, "learning_rate": 0.01, **only}
+        )
         reports = list(train_painter([style], tmp_path / f"{name}.impasto", settings, photos=[folder]))
         first, mean = (float(one.message.split(f"{name} ")[1].split()[0]) for one in (reports[0], reports[-1]))
         assert mean < 0.8 * first

@@ -21,6 +21,8 @@ from impasto.training.prune_and_regress import Teacher, prune_and_regress, stude
 from impasto.training.settings import EncoderTraining
 from impasto.weights.files import read_weights, sha256
 
+_FIT, _TEST = 64, 48
+
 
 @dataclass(frozen=True)
 class EncoderProgress:
@@ -117,8 +119,8 @@ def write_encoder(
     from impasto.media.files import replacing
 
     parts = [split(paths, settings.seed) for paths in find_pictures(folders)]
-    fit = Crops([part.training for part in parts], settings.crop_size, seed=settings.seed + 2).draw(64)
-    test = Crops([part.test for part in parts], settings.crop_size, seed=settings.seed + 3).draw(48)
+    fit = Crops([part.training for part in parts], settings.crop_size, seed=settings.seed + 2).draw(_FIT)
+    test = Crops([part.test for part in parts], settings.crop_size, seed=settings.seed + 3).draw(_TEST)
     explained = explained_by_linear_heads(teacher, encoder, fit, test, LAYERS)
     write_weights(encoder, path)
     card: dict[str, object] = {

@@ -22,7 +22,7 @@ from impasto.encoders.encoder import Encoder
 from impasto.errors import DivergedError
 from impasto.losses.content import instance_normalised
 from impasto.models.instant import STYLE_LAYERS
-from impasto.training.heads import linear_head
+from impasto.training.heads import linear_heads
 from impasto.training.in_progress import PaintingsInProgress
 from impasto.training.pictures import Crops
 from impasto.training.prune_and_regress import Teacher
@@ -32,7 +32,7 @@ from impasto.training.task import CONTENT_LAYERS
 LAYERS = (*STYLE_LAYERS, *CONTENT_LAYERS)
 _PLACES = 128
 _MOMENTS, _COVARIANCES, _SHAPES = 0.3, 0.5, 0.5
-_HEADS_PACE = 4.0
+_HEADS_FROM, _HEADS_PACE = 64, 4.0
 _LOOK_AGAIN_EVERY = 20
 _CHECK_EVERY, _MEAN_OF = 10, 50
 
@@ -54,7 +54,7 @@ def fine_tune(encoder: Encoder, teacher: Teacher, crops: Crops, settings: Encode
     """
     device = choose_device("cpu")
     bfloat16 = in_bfloat16(device, "auto")
-    distance = _Distance(encoder, teacher, crops.draw(64), settings.seed)
+    distance = _Distance(encoder, teacher, crops.draw(_HEADS_FROM), settings.seed)
     parameters = [parameter.requires_grad_() for parameter in encoder.convolutions.parameters()]
     groups: list[dict[str, Any]] = [
         {"params": parameters},
@@ -106,8 +106,7 @@ class _Distance:
         self._lengths: dict[str, tuple[float, float]] = {}
         self._variances: dict[str, float] = {}
         with torch.no_grad():
-            for layer in LAYERS:
-                head, seen, wanted = linear_head(teacher, student, crops, layer)
+            for layer, (head, seen, wanted) in linear_heads(teacher, student, crops, LAYERS).items():
                 lengths = [float(rows.square().sum(1).mean().sqrt()) for rows in (seen[:, :-1], wanted)]
                 self._lengths[layer] = lengths[0], lengths[1]
                 self._variances[layer] = float((wanted / lengths[1]).var(0).sum())

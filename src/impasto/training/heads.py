@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from impasto.encoders.encoder import Encoder
@@ -12,23 +13,36 @@ from impasto.training.prune_and_regress import Teacher
 
 
 @torch.no_grad()
-def linear_head(teacher: Teacher, encoder: Encoder, crops: Tensor, layer: str) -> tuple[Tensor, Tensor, Tensor]:
-    """The map (C + 1, D) from the encoder's features to the teacher's, and both: (rows, C + 1), the last 1, (rows, D).
+def linear_heads(
+    teacher: Teacher, encoder: Encoder, crops: Tensor, layers: Sequence[str]
+) -> dict[str, tuple[Tensor, Tensor, Tensor]]:
+    """For each layer the map (C + 1, D) from the encoder's features to the teacher's, and both: (rows, C + 1), the
+    last 1, (rows, D).
 
     `crops` (N, 3, S, S), RGB in [0, 1].
     """
-    x, y = _rows(encoder, crops, layer), _rows(teacher, crops, layer)
-    gram = (x.T @ x).double() + 1e-4 * len(x) * torch.eye(x.shape[1], dtype=torch.float64)
-    return torch.linalg.solve(gram, (x.T @ y).double()).float(), x, y
+    heads = {}
+    for layer, (x, y) in _rows_of_both(teacher, encoder, crops, layers).items():
+        gram = (x.T @ x).double() + 1e-4 * len(x) * torch.eye(x.shape[1], dtype=torch.float64)
+        heads[layer] = torch.linalg.solve(gram, (x.T @ y).double()).float(), x, y
+    return heads
 
 
-def _rows(encoder: Encoder | Teacher, crops: Tensor, layer: str) -> Tensor:
-    every = 7 if layer.startswith(("relu1", "relu2")) else 1
-    rows = [encoder(chunk, [layer])[layer].transpose(0, 1).flatten(1)[:, ::every].T for chunk in crops.split(8)]
-    flat = torch.cat(rows)
-    if isinstance(encoder, Encoder):
-        flat = torch.cat([flat, torch.ones(len(flat), 1)], 1)
-    return flat
+def _rows_of_both(
+    teacher: Teacher, encoder: Encoder, crops: Tensor, layers: Sequence[str]
+) -> dict[str, tuple[Tensor, Tensor]]:
+    seen, wanted = _rows(encoder, crops, layers), _rows(teacher, crops, layers)
+    return {layer: (F.pad(seen[layer], (0, 1), value=1.0), wanted[layer]) for layer in layers}
+
+
+def _rows(encoder: Encoder | Teacher, crops: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:
+    """Features at many places, {layer: (rows, C)}."""
+    rows: dict[str, list[Tensor]] = {layer: [] for layer in layers}
+    for chunk in crops.split(8):
+        for layer, features in encoder(chunk, layers).items():
+            every = 7 if layer.startswith(("relu1", "relu2")) else 1
+            rows[layer].append(features.transpose(0, 1).flatten(1)[:, ::every].T.contiguous())
+    return {layer: torch.cat(parts) for layer, parts in rows.items()}
 
 
 def weigh_channels(encoder: Encoder, teacher: Teacher, crops: Tensor) -> Encoder:
@@ -38,8 +52,10 @@ def weigh_channels(encoder: Encoder, teacher: Teacher, crops: Tensor) -> Encoder
     scales through, so the kernels above undo them and nothing else changes.
     """
     state, below = encoder.state(), torch.ones(3)
-    for key in encoder.architecture.convolutions:
-        head, rows, _ = linear_head(teacher, encoder, crops, f"relu{key}")
+    layers = {key: f"relu{key}" for key in encoder.architecture.convolutions}
+    heads = linear_heads(teacher, encoder, crops, list(layers.values()))
+    for key, layer in layers.items():
+        head, rows, _ = heads[layer]
         scale = head[:-1].square().sum(1).sqrt().clamp_min(1e-3 * float(head[:-1].abs().max()))
         scale = scale / (rows[:, :-1] * scale).square().mean().sqrt()
         weight = state[f"conv{key}.weight"]
@@ -57,9 +73,8 @@ def explained_by_linear_heads(
 
     The map is fitted on the crops `fit` and judged on `test`, both (N, 3, S, S).
     """
-    shares = {}
-    for layer in layers:
-        head, *_ = linear_head(teacher, encoder, fit, layer)
-        x, y = _rows(encoder, test, layer), _rows(teacher, test, layer)
+    shares, judged = {}, _rows_of_both(teacher, encoder, test, layers)
+    for layer, (head, *_) in linear_heads(teacher, encoder, fit, layers).items():
+        x, y = judged[layer]
         shares[layer] = float(1 - (x @ head - y).square().sum() / (y - y.mean(0)).square().sum())
     return shares
