@@ -8,11 +8,13 @@ import platform
 import re
 from collections.abc import Sequence
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from impasto.errors import RecordError
+from impasto.weights.files import sha256
 
 if TYPE_CHECKING:
     import torch
@@ -38,6 +40,11 @@ class Source(BaseModel):
     name: str
     sha256: str
     licence: str | None = None
+
+    @classmethod
+    def of(cls, path: Path) -> Self:
+        """The file at `path`."""
+        return cls(name=path.name, sha256=sha256(path))
 
     @field_validator("name")
     @classmethod

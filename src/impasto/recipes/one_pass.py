@@ -27,7 +27,6 @@ from impasto.recipes.regions import Layout, lay_out
 from impasto.recipes.sources import Model, StyleSource, described, learned_styles, open_model, read_styles
 from impasto.recipes.strength import settled
 from impasto.recipes.styles import PaintingReader
-from impasto.weights.files import sha256
 
 if TYPE_CHECKING:
     from impasto.engine.optimize import State
@@ -151,7 +150,7 @@ class OnePassPainting:
             content=self.source,
             pictures=sources,
             encoder=Source(name=weights_path("compact").name, sha256=work.model.card.encoder.sha256),
-            model=Source(name=work.model.path.name, sha256=sha256(work.model.path)),
+            model=Source.of(work.model.path),
             versions=versions(work.model.device, bfloat16=work.model.bfloat16),
         )
 

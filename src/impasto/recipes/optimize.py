@@ -38,7 +38,6 @@ from impasto.recipes.style_transfer import Before, Known, Paintings, StyleTransf
 from impasto.recipes.styles import PaintingReader, check_not_flat
 from impasto.settings import Recipe, style_size
 from impasto.shelf.models import find
-from impasto.weights.files import sha256
 
 _MEMORY_SHARE = 0.8
 _FEWER_STEPS, _LEAST_STEPS, _GENTLER = 3, 2, 0.35  # of a frame that goes on from the one before
@@ -162,8 +161,8 @@ class OptimizedPainting:
             brief=brief.model_dump(mode="json"),
             content=self.source,
             pictures=sources,
-            encoder=Source(name=seen.name, sha256=sha256(seen)),
-            model=instant and Source(name=instant.name, sha256=sha256(instant)),
+            encoder=Source.of(seen),
+            model=instant and Source.of(instant),
             versions=versions(device, bfloat16=in_bfloat16(device, recipe.precision)),
         )
 

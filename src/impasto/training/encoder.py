@@ -131,7 +131,7 @@ def write_encoder(
         "licence": "MIT",
         "sha256": sha256(path),
         "method": "prune and regress, then fine-tuning on pictures and on paintings in progress; see impasto/training",
-        "from": Source(name=start.name, sha256=sha256(start)).model_dump() if start else None,
+        "from": Source.of(start).model_dump() if start else None,
         "teachers": {teacher_path.name: sha256(teacher_path) for teacher_path in teachers},
         "pictures": {folder.name: len(paths) for folder, paths in zip(folders, find_pictures(folders))},
         "settings": settings.model_dump(exclude={"widths"} if start else None),

@@ -13,7 +13,6 @@ from impasto.provenance import Source
 from impasto.shelf.card import Card
 from impasto.training.loop import Progress
 from impasto.training.settings import Training
-from impasto.weights.files import sha256
 
 
 @dataclass(frozen=True)
@@ -40,7 +39,7 @@ def training_record(progress: Progress, settings: Training, start: Path | None) 
         "settings": settings.model_dump(mode="json"),
         "steps": progress.step,
         "minutes": round(progress.seconds / 60, 1),
-        "from": Source(name=start.name, sha256=sha256(start)).model_dump() if start else None,
+        "from": Source.of(start).model_dump() if start else None,
     }
 
 
@@ -48,13 +47,12 @@ def model_card(
     kind: ModelKind, description: str, architecture: dict[str, Any], record: dict[str, Any], styles: Sequence[str] = ()
 ) -> Card:
     """The card of what was trained here."""
-    compact = weights_path("compact")
     return Card(
         kind=kind,
         description=description,
         architecture=architecture,
         styles=tuple(styles),
-        encoder=Source(name=compact.name, sha256=sha256(compact)),
+        encoder=Source.of(weights_path("compact")),
         licence="MIT",
         training=record,
     )
