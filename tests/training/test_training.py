@@ -158,6 +158,24 @@ def test_a_painter_learns(folder: Path, style: Path, tmp_path: Path) -> None:
         list(train_painter([style], more, quick, photos=[folder], start=find("instant")))
 
 
+def test_content_counts_for_each_style_as_it_is_told(folder: Path, style: Path, save: Any, tmp_path: Path) -> None:
+    styles, only_content = [style, save("other.png", 96, 96, 78)], {"style_weight": 0.0, "grid_weight": 0.0, "steps": 1}
+
+    def tested(**weights: Any) -> dict[str, float]:
+        settings = PainterTraining(**{**QUICK, **only_content, **weights})
+        list(train_painter(styles, tmp_path / "p.impasto", settings, photos=[folder]))
+        shutil.rmtree(tmp_path / "p.training")
+        test: dict[str, float] = read_card(tmp_path / "p.impasto").training["test"]
+        return test
+
+    both = tested(content_weight=1.0)
+    other = tested(content_weight=1.0, content_weights={"style": 0.0})
+    assert both["total"] == pytest.approx(both["content"], rel=1e-2)
+    assert 0.2 * other["content"] < other["total"] < 0.8 * other["content"]
+    with pytest.raises(SettingsError, match="no style to be learned called 'stile'; did you mean 'style'"):
+        tested(content_weights={"stile": 1.0})
+
+
 @pytest.mark.once_in("float32")
 def test_it_stops_when_nothing_gets_better(folder: Path, style: Path, tmp_path: Path) -> None:
     settings = PainterTraining(**{**QUICK, "steps": 50, "learning_rate": 1e-12, "patience": 2, "validate_every": 1})

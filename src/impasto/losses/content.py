@@ -103,7 +103,12 @@ def _distance_of_normalised(statistics: Statistics) -> Tensor:
 
 
 def content_distance(features: Mapping[str, Tensor], photo: Mapping[str, Tensor], layers: Sequence[str]) -> Tensor:
-    """What a picture lost of the photo's shapes (), a mean over layers: 0 for the photo itself, about 1 for another."""
+    """What pictures lost of their photos' shapes (), a mean over layers: 0 for a photo itself, about 1 for another."""
+    return content_distances(features, photo, layers).mean()
+
+
+def content_distances(features: Mapping[str, Tensor], photo: Mapping[str, Tensor], layers: Sequence[str]) -> Tensor:
+    """The same for each of N pictures (N,)."""
     loss = Content("instance")
-    distances = [loss.compare(loss.describe(features[layer], loss.photo(photo[layer]))).mean() for layer in layers]
-    return sum(distances[1:], start=distances[0]) / len(distances)
+    distances = [loss.compare(loss.describe(features[layer], loss.photo(photo[layer]))) for layer in layers]
+    return torch.stack(distances).mean(0)

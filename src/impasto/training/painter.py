@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from impasto.encoders import load_encoder
 from impasto.encoders.encoder import Encoder
-from impasto.errors import PictureError, SettingsError
+from impasto.errors import PictureError, SettingsError, UnknownName
 from impasto.losses.terms import Targets, joined, part_of
 from impasto.media.image import read
 from impasto.models.instant import STYLE_LAYERS
@@ -35,6 +35,16 @@ class PainterTask(StyleTask):
     """A fixed set of styles, one row of scales and shifts for each."""
 
     content_layers = Painter.content_layers
+
+    def __init__(self, network: Painter, encoder: Encoder, book: Targets, validation: tuple[Tensor, Targets, Choice],
+                 settings: PainterTraining, names: Sequence[str]) -> None:  # fmt: skip
+        super().__init__(network, encoder, book, validation, settings)
+        own = [settings.content_weights.get(name, settings.content_weight) for name in names]
+        rows = torch.tensor(own).repeat_interleave(len(network.sizes))
+        self._content_weights = rows.to(book[STYLE_LAYERS[0]]["mean"].device)
+
+    def content_weights(self, choice: Choice) -> Tensor:
+        return choice.mix(self._content_weights)
 
     def paint(self, network: nn.Module, seen: Mapping[str, Tensor], styles: Targets, choice: Choice) -> Tensor:
         assert isinstance(network, Painter)
@@ -72,6 +82,9 @@ def train_painter(
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice:
         raise SettingsError(f"The styles need names of their own, but two are called {twice}; rename one file.")
+    for name in settings.content_weights:
+        if name not in names:
+            raise UnknownName("style to be learned", name, names)
     run_folder = RunFolder(output)
     state = run_folder.load(settings) if resume else None
     photo_split = split_sources(photos, settings) if photos else _shipped_photos()
@@ -83,7 +96,7 @@ def train_painter(
     book = joined([_described(encoder, style, size, settings.style_scale) for style in styles for size in sizes])
     validation = unseen(photo_split.validation, book, _VALIDATION, settings)
     network = _begin(start, names, sizes, encoder, book, validation[0])
-    task = PainterTask(network, encoder, book, validation, settings)
+    task = PainterTask(network, encoder, book, validation, settings, names)
     crops = Crops([photo_split.training], settings.crop_size, seed=settings.seed, disturbed=0.0)
 
     progress: Progress | None = None

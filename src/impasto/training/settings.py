@@ -114,6 +114,9 @@ class PainterTraining(Training):
     crop_size: int = Field(256, ge=64, multiple_of=8, description="Side of the crops, in pixels.")
     learning_rate: float = Field(2e-3, gt=0, description="Adam's step at its highest.")
     content_weight: float = Field(0.2, ge=0, description="Weight of content.")
+    content_weights: dict[str, Annotated[float, Field(ge=0)]] = Field(
+        {}, description="The same for styles that need more or less of it than others: `--content-weights.NAME 0.1`."
+    )
     style_scale: float = Field(1.0, ge=0.1, le=8, description="Size of the strokes relative to the picture.")
     sizes: tuple[Annotated[int, Field(ge=64, le=4096)], ...] = Field(
         (512,),

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from impasto.device import exactly
 from impasto.encoders.encoder import Encoder
 from impasto.engine.attack import attack, noisy
-from impasto.losses.content import content_distance
+from impasto.losses.content import content_distances
 from impasto.losses.grid import grid_regularity
 from impasto.losses.smoothness import TotalVariation
 from impasto.losses.terms import Targets
@@ -162,6 +162,10 @@ class StyleTask(Task):
     def paint(self, network: nn.Module, seen: Mapping[str, Tensor], styles: Targets, choice: Choice) -> Tensor:
         """Pictures (N, 3, S, S) by `network`."""
 
+    def content_weights(self, choice: Choice) -> Tensor | float:
+        """How much content counts: for all crops, or for each of N (N,)."""
+        return self.settings.content_weight
+
     def forward(self, crops: Tensor, indices: Sequence[int]) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss () of painting crops (N, 3, S, S), and its parts."""
         count = len(next(iter(self.book[STYLE_LAYERS[0]].values())))
@@ -210,13 +214,17 @@ class StyleTask(Task):
                 for layer in STYLE_LAYERS
             )
             assert isinstance(style, Tensor)
-            style, content = style / len(STYLE_LAYERS), content_distance(features, seen, CONTENT_LAYERS)
+            style, contents = style / len(STYLE_LAYERS), content_distances(features, seen, CONTENT_LAYERS)
             smoothness = SMOOTHNESS.compare(SMOOTHNESS.describe(painted.float()), {})
             weights = self.settings
-            loss = weights.style_weight * style + weights.content_weight * content
+            loss = weights.style_weight * style + (self.content_weights(choice) * contents).mean()
             if weights.smoothness_weight:
                 loss = loss + weights.smoothness_weight * smoothness
-        return painted, loss, {"style": style.detach(), "content": content.detach(), "smoothness": smoothness.detach()}
+        return (
+            painted,
+            loss,
+            {"style": style.detach(), "content": contents.detach().mean(), "smoothness": smoothness.detach()},
+        )
 
 
 def unseen(photos: Sequence[Path], styles: Targets, count: int, settings: Training) -> tuple[Tensor, Targets, Choice]:
