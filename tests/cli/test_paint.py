@@ -32,7 +32,6 @@ QUICK = ["--size", "64", "--steps", "5"]
 IMPASTO = [sys.executable, "-m", "impasto"]
 
 
-@pytest.mark.once_in("float32")
 @pytest.mark.parametrize("arguments", [
     ["-o", "{photo}", "--force"],
     ["-o", "{style}", "--force"],
@@ -96,6 +95,7 @@ def test_pictures_are_made_again_in_the_precision_they_were_made_in(
         assert "byte for byte" in capsys.readouterr().out
 
 
+@pytest.mark.once_in("float32")
 def test_streams_in_place_of_files(photo: Path, style: Path, tmp_path: Path) -> None:
     command = [*IMPASTO, "paint", "-", str(style), "--engine", "instant", "--size", "64", "-o", "-"]
     done = subprocess.run(command, input=photo.read_bytes(), capture_output=True, check=True)
@@ -105,6 +105,7 @@ def test_streams_in_place_of_files(photo: Path, style: Path, tmp_path: Path) -> 
     assert b"64x48" not in done.stdout
 
 
+@pytest.mark.once_in("float32")
 def test_time_and_memory_are_told_and_nothing_is_painted(photo: Path, style: Path, tmp_path: Path, capsys: Any) -> None:
     for engine in ("optimize", "instant"):
         out = tmp_path / "out.png"
@@ -135,6 +136,7 @@ def painting(tmp_path: Path, photo: Path, style: Path, size: int, steps: int, *m
     return process
 
 
+@pytest.mark.once_in("float32")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP, signal.SIGTERM])
 def test_whoever_stops_it_finds_the_picture_and_can_go_on(
     photo: Path, style: Path, tmp_path: Path, number: signal.Signals
@@ -205,6 +207,7 @@ def test_a_picture_that_cannot_be_written_is_kept_to_be_written_later(
     assert not (tmp_path / "out.png.unfinished").exists()
 
 
+@pytest.mark.once_in("float32")
 def test_the_largest_size_is_the_same_when_a_painting_goes_on(
     photo: Path, style: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

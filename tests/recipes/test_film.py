@@ -81,6 +81,7 @@ def test_sharpening_reaches_a_sharpness_and_no_more() -> None:
     assert torch.equal(sharpened(soft, wanted, 0 * everywhere), soft)
 
 
+@pytest.mark.once_in("float32")
 def test_a_cut_begins_anew_and_masks_follow_the_picture(style: Path, tmp_path: Path) -> None:
     frames = frames_of(grainy(4))
     mask = np.zeros((96, 128), np.uint8)
@@ -98,6 +99,7 @@ def test_a_cut_begins_anew_and_masks_follow_the_picture(style: Path, tmp_path: P
     assert [result.cut for result in FramePainter(brief).paint(cut)] == [True, False, True, False]
 
 
+@pytest.mark.once_in("float32")
 def test_a_mask_may_be_a_film_and_may_be_empty_for_a_while(style: Path, tmp_path: Path) -> None:
     halves = [np.zeros((48, 64, 3), np.uint8) for _ in range(6)]
     for number in (2, 3, 4, 5):

@@ -357,6 +357,7 @@ def test_nothing_that_is_read_is_replaced(save: Any, tmp_path: Path) -> None:
     assert {path: path.read_bytes() for path in before} == before
 
 
+@pytest.mark.once_in("float32")
 def test_what_would_be_ignored_is_refused(save: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     photo, style, other = save("photo.png", 72, 96), save("style.png", 80, 80, 4), save("other.png", 80, 80, 5)
     two, plain = tmp_path / "two.style", tmp_path / "plain.style"
@@ -378,6 +379,7 @@ def test_what_would_be_ignored_is_refused(save: Any, tmp_path: Path, capsys: pyt
     assert run("mask", photo, "--color", "#808080", "--tolerance", 5, "-o", tmp_path / "o.bmp") == 0
 
 
+@pytest.mark.once_in("float32")
 def test_parts_of_large_paintings_are_found_in_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
     halves = torch.cat([picture(80, 40, 5) * 0.3, 1 - picture(80, 40, 6) * 0.3], 3)
     given = {"halves": Picture(halves), "light": mask(160, 160, 80, 160)}

@@ -59,8 +59,6 @@ def trained(
     return dict(load_model(output)[1].state_dict())
 
 
-@pytest.mark.once_in("float32")
-@pytest.mark.once_in("float32")
 @pytest.mark.parametrize("changes", [
     {"method": "cut", "generator": "residual", "critic": "patches"},
     {"method": "cyclegan", "generator": "unet", "critic": "patches", "spectral": True, "game": "hinge"},
@@ -84,6 +82,7 @@ def test_a_training_that_was_interrupted_ends_in_the_same_bytes(
     assert set(test) == {"manner", "content", "total"}
 
 
+@pytest.mark.once_in("float32")
 def test_what_was_trained_paints_and_goes_on_from_where_it_is(
     folders: tuple[Path, Path], tmp_path: Path, save: Any
 ) -> None:
@@ -197,6 +196,7 @@ def test_a_feature_critic_weighs_layers_alike() -> None:
     assert first.std() < 10 * second.std()
 
 
+@pytest.mark.once_in("float32")
 @pytest.mark.parametrize("layout", ["residual", "unet"])
 def test_a_translator_as_onnx_paints_the_same(
     layout: str, folders: tuple[Path, Path], save: Any, tmp_path: Path
@@ -213,6 +213,7 @@ def test_a_translator_as_onnx_paints_the_same(
     assert np.abs(painted[0] - painted[1]).max() <= 1
 
 
+@pytest.mark.once_in("float32")
 @pytest.mark.parametrize("method", ["cyclegan"])
 def test_two_processes_play_as_one(method: str, folders: tuple[Path, Path], tmp_path: Path) -> None:
     output = tmp_path / "ddp.impasto"
@@ -228,6 +229,7 @@ def test_two_processes_play_as_one(method: str, folders: tuple[Path, Path], tmp_
     assert read_card(output).training["settings"]["devices"] == 2
 
 
+@pytest.mark.once_in("float32")
 def test_collections_of_all_kinds_of_pictures(folders: tuple[Path, Path], tmp_path: Path) -> None:
     for number, (mode, size) in enumerate([("RGBA", (40, 300)), ("L", (500, 64)), ("LA", (64, 64)), ("P", (90, 33)),
                                            ("CMYK", (70, 70)), ("I;16", (65, 80)), ("1", (66, 66))]):  # fmt: skip

@@ -106,6 +106,7 @@ def test_enlarged_crops_are_soft(folder: Path) -> None:
     assert detail(1.0) < 0.7 * detail(0.0)
 
 
+@pytest.mark.once_in("float32")
 def test_the_whole_training(folder: Path, tmp_path: Path) -> None:
     teacher_path = tmp_path / "teacher.safetensors"
     save_file(tiny_encoder(**dict.fromkeys(KEYS, 6)).state(), teacher_path)
@@ -124,6 +125,7 @@ def test_the_whole_training(folder: Path, tmp_path: Path) -> None:
     torch.testing.assert_close(load_compact(out)(image, ["relu5_1"])["relu5_1"], expected, atol=0.05, rtol=0.05)
 
 
+@pytest.mark.once_in("float32")
 def test_the_command_trains_anew_and_further(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     teacher, first, second = (tmp_path / f"{name}.safetensors" for name in ("teacher", "first", "second"))
     save_file(stack().state(), teacher)
@@ -183,6 +185,7 @@ def test_fine_tuning_that_diverges_says_so(folder: Path) -> None:
         list(fine_tune(stack(), Teacher([stack(seed=1)]), Crops(find_pictures([folder]), 64), settings))
 
 
+@pytest.mark.once_in("float32")
 def test_paintings_in_progress_are_painted_by_the_encoder(folder: Path) -> None:
     def begun() -> PaintingsInProgress:
         return PaintingsInProgress(stack(), Crops(find_pictures([folder]), 64, disturbed=0), 3, bfloat16=False)

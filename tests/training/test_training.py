@@ -107,7 +107,6 @@ def test_choices_mix_some_styles() -> None:
     assert torch.allclose(rows.sum(1), torch.ones(400))
 
 
-@pytest.mark.once_in("float32")
 @pytest.mark.parametrize(("schedule", "half"), [("cosine", 0.5), ("linear", 0.5), ("constant", 1.0)])
 def test_the_learning_rate(schedule: Any, half: float) -> None:
     settings = Training(learning_rate=1.0, warm_up=10, schedule=schedule)
@@ -208,6 +207,7 @@ def test_nan_stops_and_keeps_the_last_checkpoint(folder: Path, style: Path, tmp_
     assert state["step"] >= 1
 
 
+@pytest.mark.once_in("float32")
 def test_other_settings_and_damaged_checkpoints_are_refused(folder: Path, style: Path, tmp_path: Path) -> None:
     output = tmp_path / "p.impasto"
     list(train_painter([style], output, PainterTraining(**QUICK), photos=[folder]))
@@ -219,6 +219,7 @@ def test_other_settings_and_damaged_checkpoints_are_refused(folder: Path, style:
         list(train_painter([style], output, PainterTraining(**QUICK), photos=[folder], resume=True))
 
 
+@pytest.mark.once_in("float32")
 def test_bad_sources(folder: Path, style: Path, save: Any, tmp_path: Path) -> None:
     settings, output = PainterTraining(**QUICK), tmp_path / "p.impasto"
     (tmp_path / "empty").mkdir()
@@ -244,6 +245,7 @@ def test_bad_sources(folder: Path, style: Path, save: Any, tmp_path: Path) -> No
 FLAGS = ["--batch", 2, "--crop-size", 64, "--device", "cpu"]
 
 
+@pytest.mark.once_in("float32")
 def test_an_interrupt_keeps_a_checkpoint_that_can_be_resumed(folder: Path, style: Path, tmp_path: Path) -> None:
     output = tmp_path / "p.impasto"
     command = ["train", "painter", "--style", style, "--photos", folder, "--from", "none", "-o", output, *FLAGS]
@@ -371,6 +373,7 @@ def test_a_training_that_came_to_nothing_leaves_nothing(folder: Path, style: Pat
     assert not [*tmp_path.glob("p.*")]
 
 
+@pytest.mark.once_in("float32")
 def test_checkpoints_that_cannot_be_written_now_may_be_later(
     folder: Path, style: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -402,6 +405,7 @@ def test_a_network_learns_not_to_weave_and_not_to_swim(folder: Path, style: Path
         assert mean < 0.8 * first
 
 
+@pytest.mark.once_in("float32")
 @pytest.mark.parametrize("leaving", ["nan", "interrupt", "death"])
 def test_processes_that_train_together_end_together(folder: Path, style: Path, tmp_path: Path, leaving: str) -> None:
     output = tmp_path / "p.impasto"
