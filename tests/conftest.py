@@ -21,15 +21,22 @@ from fakes import picture
 from postgres import Postgres, programs
 
 SavePicture = Callable[..., Path]
+_PRECISION = os.environ.get("IMPASTO_PRECISION")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Of two runs in two precisions, leave to the other what it alone takes."""
-    precision = os.environ.get("IMPASTO_PRECISION")
     taken = {item: mark.args[0] for item in items if (mark := item.get_closest_marker("once_in"))}
-    elsewhere = [item for item, other in taken.items() if precision not in (None, other)]
+    elsewhere = [item for item, other in taken.items() if _PRECISION not in (None, other)]
     config.hook.pytest_deselected(items=elsewhere)
     items[:] = [item for item in items if item not in elsewhere]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Compute in bfloat16 where that matters; elsewhere only if it is faster: where it is emulated, it takes ages."""
+    if _PRECISION == "bfloat16":
+        os.environ["IMPASTO_PRECISION"] = "auto" if item.get_closest_marker("once_in") else _PRECISION
 
 
 @pytest.fixture(scope="session")

@@ -20,7 +20,7 @@ from impasto.media.image import read
 
 from door import run
 
-pytestmark = pytest.mark.once_in("float32")
+pytestmark = pytest.mark.once_in("bfloat16")
 
 SMALL = ["--size", "64"]
 OUT = Path("out")

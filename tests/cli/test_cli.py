@@ -106,7 +106,7 @@ def test_bad_input_gets_one_sentence_and_status_2(
 
 def test_ctrl_c_keeps_the_picture_and_resume_ends_as_if_uninterrupted(photo: Path, style: Path, tmp_path: Path) -> None:
     out, whole, preview = tmp_path / "out.png", tmp_path / "whole.png", tmp_path / "preview.png"
-    quick = ["--size", "64", "--steps", "150"]
+    quick = ["--size", "64", "--steps", "80"]
     command = [sys.executable, "-m", "impasto", "paint", str(photo), str(style), "-o", str(out), *quick]
     process = subprocess.Popen([*command, "--preview", str(preview)], stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 60

@@ -17,7 +17,7 @@ from impasto.weights.files import read_weights
 from nodes import Nodes
 from runs import in_background, wait_until
 
-pytestmark = pytest.mark.once_in("float32")
+pytestmark = pytest.mark.once_in("bfloat16")
 
 
 @pytest.fixture(scope="module")

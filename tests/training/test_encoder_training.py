@@ -106,7 +106,6 @@ def test_enlarged_crops_are_soft(folder: Path) -> None:
     assert detail(1.0) < 0.7 * detail(0.0)
 
 
-@pytest.mark.once_in("float32")
 def test_the_whole_training(folder: Path, tmp_path: Path) -> None:
     teacher_path = tmp_path / "teacher.safetensors"
     save_file(tiny_encoder(**dict.fromkeys(KEYS, 6)).state(), teacher_path)
@@ -165,6 +164,7 @@ def kernel_error(student: Encoder, teacher: Encoder, layer: str) -> float:
     return float((own - wanted).square().sum() / wanted.square().sum())
 
 
+@pytest.mark.once_in("float32")
 def test_fine_tuning_comes_nearer_to_the_teacher(folder: Path) -> None:
     teacher, student = stack(), stack(seed=1)
     before = {layer: kernel_error(student, teacher, layer) for layer in ("relu2_1", "relu3_4", "relu4_1")}
