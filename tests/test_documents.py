@@ -51,7 +51,7 @@ SMALLER = [
     (r"--steps \d+", "--steps 1"),
     (r"--size \d+", "--size 96"),
     (r"--crop-size \d+", "--crop-size 64"),
-    (r"^impasto batch photos/", "impasto batch few/"),
+    (r"^impasto (batch|manifest) photos/", r"impasto \1 few/"),
     (r"^impasto camera", "impasto camera --camera clip.mp4 --frames 2 --port 0"),
     (r"--contents photos/ --styles paintings/", "--contents few/ --styles starry.jpg --preset draft --size 64"),
 ]
