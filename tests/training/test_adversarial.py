@@ -213,7 +213,6 @@ def test_a_translator_as_onnx_paints_the_same(
     assert np.abs(painted[0] - painted[1]).max() <= 1
 
 
-@pytest.mark.once_in("float32")
 @pytest.mark.parametrize("method", ["cyclegan"])
 def test_two_processes_play_as_one(method: str, folders: tuple[Path, Path], tmp_path: Path) -> None:
     output = tmp_path / "ddp.impasto"

@@ -182,7 +182,6 @@ def test_it_stops_when_nothing_gets_better(folder: Path, style: Path, tmp_path: 
     assert len(reports) < 10
 
 
-@pytest.mark.once_in("float32")
 def test_a_steady_painter_moves_less_when_its_photo_is_disturbed(folder: Path, style: Path, tmp_path: Path) -> None:
     def unsteady(weight: float, disturbance: str) -> float:
         how: dict[str, Any] = {"steady_weight": weight, "disturbance": disturbance, "epsilon": 16.0}
@@ -269,7 +268,6 @@ def test_an_interrupt_keeps_a_checkpoint_that_can_be_resumed(folder: Path, style
     assert read_card(output).training["steps"] == steps + 2
 
 
-@pytest.mark.once_in("float32")
 def test_two_processes_train_as_one(folder: Path, style: Path, tmp_path: Path) -> None:
     output = tmp_path / "ddp.impasto"
     command = ["train", "painter", "--style", style, "--photos", folder, "--from", "none", "-o", output, *FLAGS]
@@ -393,7 +391,6 @@ def test_checkpoints_that_cannot_be_written_now_may_be_later(
     assert (tmp_path / "p.training" / "checkpoint.pt").is_file()
 
 
-@pytest.mark.once_in("float32")
 def test_a_network_learns_not_to_weave_and_not_to_swim(folder: Path, style: Path, tmp_path: Path) -> None:
     for name in ("grid", "shift"):
         only = {"style_weight": 0.0, "content_weight": 0.0, "grid_weight": 0.0, f"{name}_weight": 1.0}
