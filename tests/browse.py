@@ -20,7 +20,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from clips import clip, moving
 from server import encoded
 
-PATIENCE = 60_000
+PATIENCE = 120_000
 
 
 class Visit:

@@ -19,6 +19,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from door import run
 from fakes import picture
 from postgres import Postgres, programs
+from runs import end_what_runs_beside
 
 SavePicture = Callable[..., Path]
 _PRECISION = os.environ.get("IMPASTO_PRECISION")
@@ -53,6 +54,12 @@ def postgres() -> Iterator[Postgres]:
 def _private_folders(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("CACHE", "SHELF", "LIBRARY", "IDENTITY"):
         monkeypatch.setenv(f"IMPASTO_{name}", str(tmp_path_factory.mktemp(name.lower())))
+
+
+@pytest.fixture(autouse=True)
+def _nothing_left_running() -> Iterator[None]:
+    yield
+    end_what_runs_beside()
 
 
 @pytest.fixture

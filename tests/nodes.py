@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from runs import PATIENCE
+
 
 class Nodes:
     """A cluster: a head that works nothing, and nodes of one core; `own` is the environment of who joins it."""
@@ -42,7 +44,7 @@ class Nodes:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._process.communicate(timeout=60)
+        self._process.communicate(timeout=PATIENCE)
 
 
 def main(count: int) -> None:

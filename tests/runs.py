@@ -11,6 +11,11 @@ from pathlib import Path
 from impasto.cluster.painting import Outcome, outcomes_of
 from impasto.storage import Storage
 
+PATIENCE = 280.0
+"""Seconds after which something hangs; anything less has failed on slow, shared machines."""
+
+_beside: list[subprocess.Popen[str]] = []
+
 
 def outcomes(place: str | Path) -> list[Outcome]:
     """What has become of all photos."""
@@ -25,14 +30,25 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 def in_background(*arguments: object, **options: object) -> subprocess.Popen[str]:
-    """A command that runs beside."""
+    """A command that runs beside; it ends with the test at the latest."""
     command = [sys.executable, "-m", "impasto", *map(str, arguments)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)  # type: ignore[call-overload]
+    process: subprocess.Popen[str] = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options
+    )  # type: ignore[call-overload]
+    _beside.append(process)
+    return process
 
 
-def wait_until(true: Callable[[], bool], seconds: float = 90) -> None:
+def end_what_runs_beside() -> None:
+    """Kill what a failed test has left behind, that it does not fail the next ones too."""
+    while _beside:
+        with _beside.pop() as process:
+            process.kill()
+
+
+def wait_until(true: Callable[[], bool]) -> None:
     """Wait for something to be true."""
-    ends = time.monotonic() + seconds
+    ends = time.monotonic() + PATIENCE
     while not true():
         assert time.monotonic() < ends
         time.sleep(0.05)

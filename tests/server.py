@@ -14,6 +14,7 @@ import httpx
 from PIL import Image
 
 from fakes import picture
+from runs import PATIENCE
 
 
 class Studio:
@@ -29,11 +30,11 @@ class Studio:
         assert self.process.stdout
         line = self.process.stdout.readline()
         self.address = next(word for word in line.split() if word.startswith("http")).rstrip(";")
-        self.client = httpx.Client(base_url=self.address, timeout=60)
+        self.client = httpx.Client(base_url=self.address, timeout=PATIENCE)
 
-    def wait(self, id: str, *states: str, seconds: float = 60) -> dict[str, Any]:
+    def wait(self, id: str, *states: str) -> dict[str, Any]:
         """The job when it is in one of the states."""
-        ends = time.monotonic() + seconds
+        ends = time.monotonic() + PATIENCE
         while time.monotonic() < ends:
             job: dict[str, Any] = self.client.get(f"/v1/jobs/{id}").json()
             if job["state"] in states:

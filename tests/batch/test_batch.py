@@ -19,6 +19,7 @@ from impasto.errors import InputError, OutputError
 from impasto.media.image import read
 
 from door import run
+from runs import PATIENCE
 
 pytestmark = pytest.mark.once_in("bfloat16")
 
@@ -195,7 +196,7 @@ def test_it_survives_kill_and_shares_with_another(photos: Path, tmp_path: Path, 
     before = {name: (out / name).stat().st_mtime_ns for name in names(out)}
     assert 0 < len(before) < 14
     both = [subprocess.Popen(arguments) for _ in range(2)]
-    assert [process.wait(timeout=200) for process in both] == [0, 0]
+    assert [process.wait(timeout=PATIENCE) for process in both] == [0, 0]
     assert len(names(out)) == 14
     again = [name for name, when in before.items() if (out / name).stat().st_mtime_ns != when]
     assert len(again) <= 1  # written, but not yet entered, when the process was killed

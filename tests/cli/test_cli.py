@@ -17,6 +17,7 @@ from PIL import Image
 from impasto.media.image import read
 
 from door import run
+from runs import PATIENCE
 
 pytestmark = pytest.mark.once_in("bfloat16")
 
@@ -113,7 +114,7 @@ def test_ctrl_c_keeps_the_picture_and_resume_ends_as_if_uninterrupted(photo: Pat
     while not preview.exists() and time.monotonic() < deadline:
         time.sleep(0.02)
     process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=60)
+    _, errors = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130, errors
     assert "--resume" in errors
     assert read(out).size == (48, 64)
@@ -182,7 +183,11 @@ def test_whoever_stops_one_pass_is_told_and_finds_nothing_half_done(
 def test_a_missing_extra_is_named(command: str, missing: str, extra: str, tmp_path: Path) -> None:
     without = f"import sys; sys.modules.update(dict.fromkeys({missing.split()})); from impasto.cli import main; main()"
     done = subprocess.run(
-        [sys.executable, "-c", without, *command.split()], capture_output=True, text=True, timeout=60, cwd=tmp_path
+        [sys.executable, "-c", without, *command.split()],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        cwd=tmp_path,
     )
     assert done.returncode == 2, done.stderr
     assert f"impasto[{extra}]" in done.stderr

@@ -27,6 +27,7 @@ from impasto.recipes import checkpoint
 from impasto.recipes.output import Output
 
 from door import run
+from runs import PATIENCE
 
 QUICK = ["--size", "64", "--steps", "5"]
 IMPASTO = [sys.executable, "-m", "impasto"]
@@ -143,7 +144,7 @@ def test_whoever_stops_it_finds_the_picture_and_can_go_on(
 ) -> None:
     process = painting(tmp_path, photo, style, 64, 400)
     process.send_signal(number)
-    _, told = process.communicate(timeout=60)
+    _, told = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130
     assert read(tmp_path / "out.png").size == (48, 64)
     assert (tmp_path / "out.png.unfinished").is_file()
@@ -157,7 +158,7 @@ def test_a_second_interrupt_does_not_wait_and_loses_nothing(photo: Path, style: 
     process.send_signal(signal.SIGINT)
     time.sleep(0.02)
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=60)
+    process.communicate(timeout=PATIENCE)
     assert process.returncode == 130
     assert read(tmp_path / "out.png").size == (288, 384)
     assert checkpoint.saved_brief(tmp_path / "out.png.unfinished").settings.size == 384

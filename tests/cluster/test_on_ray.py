@@ -12,7 +12,7 @@ import pytest
 
 from door import run
 from nodes import Nodes
-from runs import contents, in_background, outcomes, wait_until
+from runs import PATIENCE, contents, in_background, outcomes, wait_until
 
 pytestmark = pytest.mark.once_in("bfloat16")
 
@@ -40,7 +40,7 @@ def test_the_cluster_paints_what_this_machine_paints(manifest: Path, tmp_path: P
     here, there = tmp_path / "here", tmp_path / "there"
     assert run("batch", manifest, *SMALL, "-o", here, "--shards", 2) == 0
     process = in_background("batch", manifest, *SMALL, "-o", there, "--shards", 2, "--on", nodes.address, env=nodes.own)
-    told, problems = process.communicate(timeout=120)
+    told, problems = process.communicate(timeout=PATIENCE)
     assert "6 painted; 3 of 3 shards" in told, problems
     assert contents(here) == contents(there)
 
@@ -54,7 +54,7 @@ def test_painters_and_nodes_may_be_lost(manifest: Path, tmp_path: Path, nodes: N
     for painter in painters()[:1]:
         painter.kill()
     nodes.replace_one()
-    _, problems = process.communicate(timeout=200)
+    _, problems = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, problems
     found = outcomes(out)
     assert len(found) == len({one.key for one in found}) == 30
@@ -79,7 +79,7 @@ def test_what_a_lost_driver_has_begun_is_finished_here(manifest: Path, tmp_path:
 
 def test_a_cluster_that_is_not_there(manifest: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     process = in_background("batch", manifest, *SMALL, "-o", tmp_path / "out", "--on", "127.0.0.1:1")
-    _, told = process.communicate(timeout=100)
+    _, told = process.communicate(timeout=PATIENCE)
     assert process.returncode == 2
     assert "cannot be joined" in told
     assert "Traceback" not in told

@@ -26,9 +26,9 @@ def test_jobs_outlive_their_painters_and_more_come_while_jobs_wait(tmp_path: Pat
             settings = {"size": 128 + 8 * number, "steps": [100]}
             brief = {"engine": "optimize", "regions": [{"styles": [painting]}], "settings": settings}
             ids.append(studio.client.post("/v1/jobs", json={"photo": photo, "brief": brief}).json()["id"])
-        studio.wait(ids[0], "running", seconds=200)
-        wait_until(lambda: len(painters()) == 2, seconds=200)
+        studio.wait(ids[0], "running")
+        wait_until(lambda: len(painters()) == 2)
         painters()[0].kill()
-        done = [studio.wait(id, "done", "failed", seconds=300) for id in ids]
+        done = [studio.wait(id, "done", "failed") for id in ids]
         assert [job["state"] for job in done] == ["done"] * 3
     wait_until(lambda: not painters())

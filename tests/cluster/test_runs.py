@@ -27,7 +27,7 @@ from impasto.provenance import Record
 from impasto.storage import Storage
 
 from door import run
-from runs import contents, in_background, outcomes, wait_until
+from runs import PATIENCE, contents, in_background, outcomes, wait_until
 from s3 import bucket
 
 pytestmark = pytest.mark.once_in("float32")
@@ -178,7 +178,7 @@ def test_a_painter_that_is_killed_is_replaced(manifest: Path, tmp_path: Path) ->
                 killed += 1
                 time.sleep(0.5)
         time.sleep(0.02)
-    told, _ = process.communicate(timeout=60)
+    told, _ = process.communicate(timeout=PATIENCE)
     assert killed == 2
     assert process.returncode == 0, told
     assert contents(out) == contents(whole)
@@ -192,11 +192,11 @@ def test_the_same_command_goes_on_after_it_was_stopped(manifest: Path, tmp_path:
     wait_until(lambda: len([*out.glob("ledger/*.parquet")]) > 0)
     children = psutil.Process(process.pid).children(recursive=True)
     process.send_signal(sign)
-    _, told = process.communicate(timeout=60)
+    _, told = process.communicate(timeout=PATIENCE)
     assert len([*out.glob("ledger/*.parquet")]) < 6
     assert process.returncode == (130 if sign == signal.SIGINT else -sign)
     assert sign == signal.SIGKILL or "The same command goes on" in told
-    _, alive = psutil.wait_procs(children, timeout=60)
+    _, alive = psutil.wait_procs(children, timeout=PATIENCE)
     assert alive == []
     assert run("batch", manifest, *LONGER, "-o", out) == 0
     assert contents(out) == contents(whole)

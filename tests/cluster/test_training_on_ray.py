@@ -15,7 +15,7 @@ from impasto.shelf.card import read_card
 from impasto.weights.files import read_weights
 
 from nodes import Nodes
-from runs import in_background, wait_until
+from runs import PATIENCE, in_background, wait_until
 
 pytestmark = pytest.mark.once_in("bfloat16")
 
@@ -40,7 +40,7 @@ def test_two_processes_of_a_cluster_train_as_two_here(command: list[Any], tmp_pa
     alone = {**os.environ, "OMP_NUM_THREADS": "1"}
     for output, more, env in ((here, [], alone), (there, ["--on", nodes.address], nodes.own)):
         process = in_background(*command, "--steps", 3, "-o", output, *more, env=env)
-        told, problems = process.communicate(timeout=200)
+        told, problems = process.communicate(timeout=PATIENCE)
         assert process.returncode == 0, problems
         assert "step 3" in told
     trained = [read_weights(output)[0] for output in (here, there)]
@@ -56,6 +56,6 @@ def test_a_training_goes_on_when_a_process_is_lost(command: list[Any], tmp_path:
     trainers = [one for one in psutil.process_iter(["cmdline"]) if "TrainWorker" in " ".join(one.info["cmdline"] or [])]
     assert len(trainers) == 2
     trainers[0].kill()
-    _, problems = process.communicate(timeout=200)
+    _, problems = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, problems
     assert read_card(output).training["steps"] == 60

@@ -23,6 +23,7 @@ from impasto.serving.camera import Board, serve
 
 from clips import clip, moving
 from door import run
+from runs import PATIENCE
 
 
 @pytest.fixture
@@ -79,7 +80,7 @@ def test_the_page_is_for_this_machine_alone() -> None:
         def ask(path: str, method: str = "GET", **headers: str) -> int:
             request = urllib.request.Request(address + path, method=method, headers=headers)
             try:
-                with urllib.request.urlopen(request, timeout=5) as answer:
+                with urllib.request.urlopen(request, timeout=60) as answer:
                     return int(answer.status)
             except urllib.error.HTTPError as error:
                 return error.code
@@ -93,11 +94,11 @@ def test_the_page_is_for_this_machine_alone() -> None:
         assert ask("/next", "POST", Origin="http://evil.example") == 403
         assert acts == [("next", ""), ("strength", "0.5")]
         threading.Timer(0.2, board.put, (b"JPEG", {"style": "a"})).start()
-        with urllib.request.urlopen(address + "/stream", timeout=5) as stream:
+        with urllib.request.urlopen(address + "/stream", timeout=60) as stream:
             assert stream.headers["Content-Type"].startswith("multipart/x-mixed-replace")
             assert stream.readline() == b"--frame\r\n"
             board.end()
-        with urllib.request.urlopen(address + "/state", timeout=5) as state:
+        with urllib.request.urlopen(address + "/state", timeout=60) as state:
             assert json.load(state) == {"style": "a"}
     finally:
         server.shutdown()
@@ -114,13 +115,13 @@ def test_what_is_shown_is_recorded_until_ctrl_c(film: Path, tmp_path: Path) -> N
     address = process.stdout.readline().split()[0]
     ends = time.monotonic() + 60
     while time.monotonic() < ends:
-        with urllib.request.urlopen(address + "/state", timeout=5) as state:
+        with urllib.request.urlopen(address + "/state", timeout=60) as state:
             if json.load(state).get("rate"):
                 break
         time.sleep(0.05)
-    urllib.request.urlopen(urllib.request.Request(address + "/save", method="POST"), timeout=5).close()
+    urllib.request.urlopen(urllib.request.Request(address + "/save", method="POST"), timeout=60).close()
     process.send_signal(signal.SIGINT)
-    told, _ = process.communicate(timeout=60)
+    told, _ = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0
     assert "in a second" in told
     assert len([*VideoFilm.open(output).frames()]) > 1

@@ -18,6 +18,7 @@ from impasto.serving.guard import Guard, Message, Receive, Send
 from impasto.serving.service import UPLOAD_SECONDS, Service
 from impasto.storage import Storage
 
+from runs import PATIENCE
 from server import Studio, encoded
 
 pytestmark = pytest.mark.once_in("bfloat16")
@@ -34,7 +35,7 @@ def test_the_api_is_as_it_says(tmp_path: Path) -> None:
             "--max-examples", "40", "--phases", "coverage,fuzzing", "--exclude-path", "/v1/events", "--no-color",
             "--generation-deterministic", "--request-timeout", "30",
         ]  # fmt: skip
-        done = subprocess.run(command, capture_output=True, text=True, timeout=250, cwd=tmp_path)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, cwd=tmp_path)
         assert done.returncode == 0, done.stdout
         figures = studio.client.get("/metrics").text
     assert 'status="500"' not in figures
@@ -101,7 +102,7 @@ def test_a_disk_that_fills_while_a_result_is_written(tmp_path: Path) -> None:
         photo = studio.upload(encoded(0, height=300, width=400))
         large = {**_LEARNED, "settings": {"size": 1200}}
         studio.client.put("/v1/jobs/large-one", json={"photo": photo, "brief": large})
-        failed = studio.wait("large-one", "failed", "done", seconds=120)
+        failed = studio.wait("large-one", "failed", "done")
         assert (failed["state"], failed["code"]) == ("failed", "no_room"), failed
         assert str(tmp_path) not in failed["message"]
         studio.client.put("/v1/jobs/small-one", json={"photo": photo, "brief": _LEARNED})

@@ -28,6 +28,7 @@ from impasto.signing import verify
 
 from clips import clip, moving
 from postgres import Postgres
+from runs import PATIENCE
 from server import Studio, encoded
 
 pytestmark = pytest.mark.once_in("float32")
@@ -349,7 +350,10 @@ def test_slow_clients_are_cut_and_others_are_served(studio: Studio) -> None:
 
 def test_others_need_a_token(tmp_path: Path) -> None:
     refused = subprocess.run(
-        [sys.executable, "-m", "impasto", "serve", "--host", "0.0.0.0"], capture_output=True, text=True, timeout=60
+        [sys.executable, "-m", "impasto", "serve", "--host", "0.0.0.0"],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
     )
     assert refused.returncode == 2
     assert "--token-file" in refused.stderr
@@ -417,7 +421,7 @@ def test_killed_workers_and_servers_lose_no_job(kind: str, tmp_path: Path, reque
     _, alive = psutil.wait_procs(orphans, timeout=20)
     assert not [own.cmdline() for own in alive]
     studio = Studio(folder, *options)
-    jobs = [studio.wait(id, "done", "failed", seconds=90) for id in ids]
+    jobs = [studio.wait(id, "done", "failed") for id in ids]
     assert sum(job["state"] == "done" for job in jobs) >= 7
     assert all(job["code"] == "lost" for job in jobs if job["state"] == "failed")
     results = [*(folder / "files" / "results").iterdir()]

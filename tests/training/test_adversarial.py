@@ -27,6 +27,7 @@ from impasto.training.manner import Memory, pooled
 from impasto.training.settings import CollectionTraining
 
 from door import run
+from runs import PATIENCE
 
 pytestmark = pytest.mark.usefixtures("few_crops")
 
@@ -221,7 +222,7 @@ def test_two_processes_play_as_one(method: str, folders: tuple[Path, Path], tmp_
                "--generator", "residual", "--devices", "2", "-o", output]  # fmt: skip
     done = subprocess.run(
         [sys.executable, "-m", "impasto", *map(str, command)],
-        capture_output=True, text=True, timeout=200, env={**os.environ, "OMP_NUM_THREADS": "1"},
+        capture_output=True, text=True, timeout=PATIENCE, env={**os.environ, "OMP_NUM_THREADS": "1"},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert done.stdout.count(str(output)) == 1

@@ -33,6 +33,7 @@ from impasto.training.task import Choice
 from impasto.weights.fetch import cache_folder
 
 from door import run
+from runs import PATIENCE
 
 pytestmark = pytest.mark.usefixtures("few_crops")
 
@@ -258,7 +259,7 @@ def test_an_interrupt_keeps_a_checkpoint_that_can_be_resumed(folder: Path, style
         time.sleep(0.1)
     time.sleep(2)
     process.send_signal(signal.SIGINT)
-    _, told = process.communicate(timeout=60)
+    _, told = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130, told
     assert "--resume goes on" in told
     steps = torch.load(events / "checkpoint.pt", weights_only=True)["step"]
@@ -277,7 +278,7 @@ def test_two_processes_train_as_one(folder: Path, style: Path, tmp_path: Path) -
         env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONFAULTHANDLER": "1"},
     )  # fmt: skip
     try:
-        told, errors = process.communicate(timeout=200)
+        told, errors = process.communicate(timeout=PATIENCE)
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGABRT)  # each says where it stands
         told, errors = process.communicate()
@@ -338,7 +339,7 @@ def test_two_processes_may_unpack_one_archive(folder: Path, tmp_path: Path) -> N
     )
     command = [sys.executable, "-c", code, str(tmp_path / "a.zip")]
     both = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(3)]
-    assert [process.communicate(timeout=60)[0] for process in both] == ["24\n"] * 3
+    assert [process.communicate(timeout=PATIENCE)[0] for process in both] == ["24\n"] * 3
     (unpacked,) = (cache_folder() / "archives").iterdir()
     assert len(list(unpacked.iterdir())) == 24
 
@@ -422,7 +423,7 @@ def test_processes_that_train_together_end_together(folder: Path, style: Path, t
         process.send_signal(signal.SIGINT)  # the first process alone
     if leaving == "death":
         psutil.Process(process.pid).children(recursive=True)[0].kill()
-    _, told = process.communicate(timeout=60)
+    _, told = process.communicate(timeout=PATIENCE)
     assert process.returncode == (130 if leaving == "interrupt" else 2), told
     wanted = {"nan": "The loss became nan", "interrupt": "--resume goes on", "death": "Another process"}[leaving]
     assert wanted in told
