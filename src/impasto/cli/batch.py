@@ -12,15 +12,12 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from impasto.cli.options import FILES, LOOK, WHERE, WORK, RecipeOptions, explicit
-from impasto.cli.run import ManyOptions, paint_manifest, run_of
+from impasto.cli.run import ManyOptions, asked_for_many, paint_manifest, run_of
 from impasto.errors import SettingsError
 from impasto.media.image import MAX_PIXELS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from impasto.batch.work import Batch
-    from impasto.brief import Brief
 
 
 @dataclass(frozen=True)
@@ -78,23 +75,16 @@ def batch(
     """
     from impasto.batch.jobs import prepare_batch
     from impasto.batch.plan import plan
-    from impasto.media.writing import check_format
-    from impasto.recipes.asked import Asked
 
-    suffix, changes = f".{format.lower().lstrip('.')}", explicit(recipe)
-    told = {"format": check_format(Path(f"result{suffix}"), quality=quality), "quality": quality, "depth": None}
-
-    def brief_of(styles: Sequence[str]) -> Brief:
-        asked = Asked(styles, engine, preset, changes, mask=where.mask, keep=where.keep, output=told, usual="instant")
-        return asked.brief()
-
+    suffix = f".{format.lower().lstrip('.')}"
+    how = asked_for_many(suffix, quality, engine, preset, explicit(recipe), where.mask, where.keep)
     if any(photo.lower().endswith(".parquet") for photo in photos):
-        asked = run_of(photos, style or [], brief_of, suffix=suffix, quality=quality, max_pixels=max_pixels, many=many)
+        asked = run_of(photos, style or [], how, suffix=suffix, quality=quality, max_pixels=max_pixels, many=many)
         paint_manifest(asked, output, workers, many)
         return
     folder = _folder(output, many)
     pairs = plan(photos, style or [], suffix, folder)
-    _finish(prepare_batch(folder, pairs, brief_of, quality=quality, force=force, max_pixels=max_pixels), workers)
+    _finish(prepare_batch(folder, pairs, how.brief_of, quality=quality, force=force, max_pixels=max_pixels), workers)
 
 
 def _folder(output: str, many: ManyOptions) -> Path:

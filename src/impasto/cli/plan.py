@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Group, Parameter
 
 from impasto.cli.options import FILES, LOOK, RecipeOptions, explicit
-from impasto.cli.run import ManyOptions, run_of
+from impasto.cli.run import ManyOptions, asked_for_many, run_of
 from impasto.errors import SettingsError
 from impasto.media.image import MAX_PIXELS
 
 if TYPE_CHECKING:
-    from impasto.brief import Brief
     from impasto.cluster.cost import Fleet, RunCost
 
 MACHINES = Group("Machines", sort_key=2)
@@ -61,19 +59,13 @@ def plan(
     """
     from impasto.cluster.cost import Fleet, cost_of
     from impasto.cluster.simulation import Troubles
-    from impasto.media.writing import check_format
-    from impasto.recipes.asked import Asked
 
     if (rate is not None and rate <= 0) or (price is not None and price < 0) or losses < 0:
         raise SettingsError("Expected --rate, --price and --losses above 0.")
-    fleet, suffix, changes = Fleet.of(on, rate, price), f".{format.lower().lstrip('.')}", explicit(recipe)
-    told = {"format": check_format(Path(f"result{suffix}"), quality=quality), "quality": quality, "depth": None}
-
-    def brief_of(styles: Sequence[str]) -> Brief:
-        return Asked(styles, engine, preset, changes, output=told, usual="instant").brief()
-
+    fleet, suffix = Fleet.of(on, rate, price), f".{format.lower().lstrip('.')}"
+    how = asked_for_many(suffix, quality, engine, preset, explicit(recipe))
     many = ManyOptions(shards=shards)
-    asked = run_of([str(manifest)], style, brief_of, suffix=suffix, quality=quality, max_pixels=MAX_PIXELS, many=many)
+    asked = run_of([str(manifest)], style, how, suffix=suffix, quality=quality, max_pixels=MAX_PIXELS, many=many)
     cost = cost_of(asked, fleet, Troubles(losses_an_hour=losses))
     _say(str(manifest), fleet, cost)
 

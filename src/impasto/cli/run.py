@@ -5,21 +5,21 @@ from __future__ import annotations
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Group, Parameter
 
 from impasto.errors import ImpastoError, SettingsError
 
 if TYPE_CHECKING:
-    from impasto.brief import Brief
     from impasto.cluster.here import Running
     from impasto.cluster.run import RunOptions
+    from impasto.recipes.asked import Asked
 
 _TOLD = 20
 MANY = Group("Manifests", sort_key=9)
@@ -64,17 +64,38 @@ def paint_manifest(asked: RunOptions, place: str, workers: int | None, many: Man
         sys.exit(1)
 
 
+def asked_for_many(
+    suffix: str,
+    quality: int | None,
+    engine: str | None,
+    preset: str | None,
+    changes: Mapping[str, Any],
+    mask: str | None = None,
+    keep: str | None = None,
+) -> Asked:
+    """How each of many photos is painted, in one pass unless another engine is asked for.
+
+    Raises:
+        InputError: results cannot be written so.
+    """
+    from impasto.media.writing import check_format
+    from impasto.recipes.asked import Asked
+
+    told = {"format": check_format(Path(f"result{suffix}"), quality=quality), "quality": quality, "depth": None}
+    return Asked((), engine, preset, changes, mask=mask, keep=keep, output=told, usual="instant")
+
+
 def run_of(
     sources: Sequence[str],
     styles: Sequence[str],
-    brief_of: Callable[[Sequence[str]], Brief],
+    how: Asked,
     *,
     suffix: str,
     quality: int | None,
     max_pixels: int,
     many: ManyOptions,
 ) -> RunOptions:
-    """What a user asks for; `brief_of` says how the photos are painted in a style.
+    """What a user asks for: the photos of one manifest, painted in each style.
 
     Raises:
         InputError: it cannot be painted.
@@ -91,7 +112,7 @@ def run_of(
     found = [one for style in styles for one in styles_in(style)]
     if not found:
         raise SettingsError("Expected a --style; give it once or more.")
-    briefs = dict(zip(labelled([style_name(one) for one in found]), [brief_of([one]) for one in found]))
+    briefs = dict(zip(labelled([style_name(one) for one in found]), [how.brief_of([one]) for one in found]))
     settings = next(iter(briefs.values())).settings
     bfloat16 = in_bfloat16(choose_device(settings.device), settings.precision)
     return RunOptions(

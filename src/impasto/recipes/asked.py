@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +46,10 @@ class Asked:
     maps: tuple[str | None, str | None] = (None, None)
     output: Mapping[str, Any] = field(default_factory=dict)
     usual: str = "optimize"
+
+    def brief_of(self, styles: Sequence[str]) -> Brief:
+        """The brief that says the same of other styles; it raises what `brief` does."""
+        return replace(self, styles=styles).brief()
 
     def brief(self, pictures: Pictures | None = None) -> Brief:
         """The brief that says it.

@@ -3,39 +3,38 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import re
 import secrets
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from importlib import resources
 from typing import Any, TypeVar
 
 from fastapi import FastAPI, Request, Response
 from fastapi.concurrency import run_in_threadpool
-from fastapi.responses import JSONResponse, StreamingResponse
+from fastapi.responses import JSONResponse
 from fastapi.staticfiles import StaticFiles
 from starlette.datastructures import UploadFile
 from starlette.middleware.gzip import GZipMiddleware
 
 from impasto.brief import Brief
 from impasto.errors import InputError
-from impasto.jobs.queue import ENDED, Job, QueueAwayError
+from impasto.jobs.queue import ENDED, Job
 from impasto.serving import files
+from impasto.serving.bodies import client_of, of_form, of_json
 from impasto.serving.counting import Figures
+from impasto.serving.events import add_events
 from impasto.serving.problems import answer_problems
-from impasto.serving.schema import EVENTS, JOB, JOB_OR_FORM, MASK, PICTURE, PROBLEMS, UPLOAD, JobTold, Upload
-from impasto.serving.service import Refusal, Service, is_wanted, told
+from impasto.serving.schema import JOB, JOB_OR_FORM, MASK, PICTURE, PROBLEMS, UPLOAD, JobTold, Upload
+from impasto.serving.service import Service, is_wanted, told
 from impasto.serving.styles import offered
 from impasto.settings import PRESETS
 from impasto.shelf.card import read_card
 from impasto.shelf.models import find, models
 
 T = TypeVar("T")
-_LOOK_SECONDS, _AWAY_SECONDS, _ALIVE_SECONDS = 0.1, 1.0, 15.0
 _LONGEST_WAIT = 60.0
-_MOST_STREAMS = 200
 _KINDS = {"png": "image/png", "mp4": "video/mp4"}
 _UPLOADED: dict[str, Any] = {"response_model": Upload, "response_model_exclude_none": True}
 _CSP = (
@@ -53,7 +52,7 @@ def build(service: Service, figures: Figures, ready: Callable[[], bool] = lambda
     _add_jobs(app, service)
     _add_ways_of_jobs(app, service)
     _add_pictures(app, service)
-    _add_events(app, service)
+    add_events(app, service)
     _add_lists(app)
     _add_state(app, service, figures, ready)
     page = resources.files("impasto.serving") / "page"
@@ -70,11 +69,6 @@ def build(service: Service, figures: Figures, ready: Callable[[], bool] = lambda
 async def _read(service: Service, work: Callable[..., T], *given: Any) -> T:
     """What comes of reading the queue: here and now where that takes no time, else beside."""
     return work(*given) if service.queue.nearby else await run_in_threadpool(work, *given)
-
-
-def _client(request: Request) -> str:
-    client: str = request.state.client
-    return client
 
 
 def _add_uploads(app: FastAPI, service: Service) -> None:
@@ -107,7 +101,7 @@ def _add_uploads(app: FastAPI, service: Service) -> None:
 
         Places are shares of width and height, from 0 to 1.
         """
-        given = await _of_json(request)
+        given = await of_json(request)
         return await run_in_threadpool(service.select, given)
 
 
@@ -116,13 +110,13 @@ def _add_jobs(app: FastAPI, service: Service) -> None:
 
     async def check_room(id: str, request: Request) -> None:
         """Refuse at once what could not be taken, however much it would be to read."""
-        client = _client(request)
+        client = client_of(request)
         if (client, id) not in coming and await _read(service, service.queue.get, id) is None:
             own = sum(other == client for other, _ in coming)
             await _read(service, service.queue.check_room, client, len(coming), own)
 
     async def entered(id: str, request: Request, given: dict[str, Any]) -> Job:
-        client = _client(request)
+        client = client_of(request)
         await check_room(id, request)
         coming[client, id] += 1
         try:
@@ -142,7 +136,7 @@ def _add_jobs(app: FastAPI, service: Service) -> None:
         kind, id = request.headers.get("content-type", ""), request.headers.get("idempotency-key")
         id = secrets.token_hex(16) if id is None else _checked_id(id)
         await check_room(id, request)
-        given = await (_of_form(request, service) if kind.startswith("multipart/") else _of_json(request))
+        given = await (of_form(request, service) if kind.startswith("multipart/") else of_json(request))
         job = await entered(id, request, given)
         if "wait" in request.headers.get("prefer", "") and job.quick:
             return await _when_done(request, service, job)
@@ -151,50 +145,50 @@ def _add_jobs(app: FastAPI, service: Service) -> None:
     @app.put("/v1/jobs/{id}", status_code=202, response_model=JobTold, openapi_extra=JOB)
     async def put(id: str, request: Request) -> dict[str, Any]:
         """Enter a job under an id of your own; the same again is the same job."""
-        return told(await entered(_checked_id(id), request, await _of_json(request)))
+        return told(await entered(_checked_id(id), request, await of_json(request)))
 
     @app.get("/v1/jobs", response_model=list[JobTold])
     def jobs(request: Request) -> list[dict[str, Any]]:
         """Your jobs, the newest first."""
-        return [told(job) for job in service.queue.list(_client(request)) if is_wanted(job)]
+        return [told(job) for job in service.queue.list(client_of(request)) if is_wanted(job)]
 
     @app.get("/v1/jobs/{id}", response_model=JobTold)
     async def get(id: str, request: Request) -> Response:
         """A job as it stands."""
-        return JSONResponse(told(await _read(service, service.job, id, _client(request))))
+        return JSONResponse(told(await _read(service, service.job, id, client_of(request))))
 
 
 def _add_ways_of_jobs(app: FastAPI, service: Service) -> None:
     @app.post("/v1/jobs/{id}/stop", status_code=202, response_model=JobTold)
     def stop(id: str, request: Request) -> dict[str, Any]:
         """End it soon, and keep its picture; it can go on."""
-        service.job(id, _client(request))
-        return told(service.queue.stop(id, "stopped") or service.job(id, _client(request)))
+        service.job(id, client_of(request))
+        return told(service.queue.stop(id, "stopped") or service.job(id, client_of(request)))
 
     @app.post("/v1/jobs/{id}/resume", status_code=202, response_model=JobTold)
     def resume(id: str, request: Request) -> dict[str, Any]:
         """Go on with a stopped job."""
-        service.job(id, _client(request))
-        return told(service.queue.go_on(id) or service.job(id, _client(request)))
+        service.job(id, client_of(request))
+        return told(service.queue.go_on(id) or service.job(id, client_of(request)))
 
     @app.patch("/v1/jobs/{id}", response_model=JobTold)
     def star(id: str, request: Request, starred: bool) -> dict[str, Any]:
         """Mark it as one that you like, or take the mark away."""
-        service.job(id, _client(request))
-        return told(service.queue.star(id, starred) or service.job(id, _client(request)))
+        service.job(id, client_of(request))
+        return told(service.queue.star(id, starred) or service.job(id, client_of(request)))
 
     @app.delete("/v1/jobs/{id}", status_code=202, response_model=JobTold)
     def delete(id: str, request: Request) -> dict[str, Any]:
         """End it, if it has not ended, and let it be removed with its pictures."""
-        service.job(id, _client(request))
-        return told(service.queue.stop(id, "cancelled") or service.job(id, _client(request)))
+        service.job(id, client_of(request))
+        return told(service.queue.stop(id, "cancelled") or service.job(id, client_of(request)))
 
 
 def _add_pictures(app: FastAPI, service: Service) -> None:
     @app.get("/v1/jobs/{id}/result", response_class=Response, responses=PICTURE)
     def result(id: str, request: Request, download: bool = False) -> Response:
         """The picture; of a stopped job, what there is of it."""
-        job = service.job(id, _client(request))
+        job = service.job(id, client_of(request))
         headers, kind = {**_PICTURE_HEADERS}, files.kind(job)
         if download:
             headers["Content-Disposition"] = f'attachment; filename="impasto-{job.id[:8]}.{kind}"'
@@ -203,13 +197,13 @@ def _add_pictures(app: FastAPI, service: Service) -> None:
     @app.get("/v1/jobs/{id}/preview", response_class=Response, responses=PICTURE)
     def preview(id: str, request: Request) -> Response:
         """A job's picture as it is now, as a JPEG for the page."""
-        data = service.glance(service.job(id, _client(request)))
+        data = service.glance(service.job(id, client_of(request)))
         return Response(data, media_type="image/jpeg", headers=_PICTURE_HEADERS)
 
     @app.get("/v1/jobs/{id}/thumbnail", response_class=Response, responses=PICTURE)
     def thumbnail(id: str, request: Request) -> Response:
         """The same, small."""
-        data = service.glance(service.job(id, _client(request)), small=True)
+        data = service.glance(service.job(id, client_of(request)), small=True)
         return Response(data, media_type="image/jpeg", headers=_PICTURE_HEADERS)
 
 
@@ -222,20 +216,6 @@ def _with_ranges(request: Request, data: bytes, kind: str, headers: dict[str, st
     first, last = int(asked[1]), min(len(data) - 1, int(asked[2] or len(data)))
     headers["Content-Range"] = f"bytes {first}-{last}/{len(data)}"
     return Response(data[first : last + 1], 206, media_type=kind, headers=headers)
-
-
-def _add_events(app: FastAPI, service: Service) -> None:
-    following: set[int] = set()
-
-    @app.get("/v1/events", response_class=StreamingResponse, responses=EVENTS)
-    async def events(request: Request) -> StreamingResponse:
-        """All that changes of your jobs, as server-sent events; Last-Event-ID goes on from there."""
-        given = request.headers.get("last-event-id") or request.query_params.get("after") or "0"
-        after = int(given) if given.isdigit() and len(given) < 16 else 0
-        if len(following) >= _MOST_STREAMS:
-            raise Refusal(429, "too_many_streams", "Too many follow the events already; try again in a while.")
-        stream = _counted(_events(request, service, _client(request), after), following)
-        return StreamingResponse(stream, media_type="text/event-stream", headers={"Cache-Control": "no-store"})
 
 
 def _add_lists(app: FastAPI) -> None:
@@ -272,40 +252,8 @@ def _add_state(app: FastAPI, service: Service, figures: Figures, ready: Callable
 
     @app.get("/readyz", include_in_schema=False)
     def is_ready() -> Response:
-        return JSONResponse({"ready": ready(), "waiting": service.queue.waiting()}, 200 if ready() else 503)
-
-
-async def _of_json(request: Request) -> dict[str, Any]:
-    try:
-        given = json.loads(await request.body())
-    except ValueError as error:
-        raise InputError("Expected JSON.") from error
-    if not isinstance(given, dict):
-        raise InputError("Expected a JSON object.")
-    return given
-
-
-async def _of_form(request: Request, service: Service) -> dict[str, Any]:
-    """Keep the pictures of a form; its styles and mask are those of the brief."""
-    async with request.form(max_files=10, max_fields=16, max_part_size=64 << 10) as form:
-        sent = {
-            name: [await one.read() for one in form.getlist(name) if isinstance(one, UploadFile)]
-            for name in ("photo", "style", "mask")
-        }
-        written, chosen, preset = form.get("brief") or "{}", form.getlist("style"), form.get("preset")
-    if len(sent["photo"]) != 1 or len(sent["mask"]) > 1 or not isinstance(written, str):
-        raise InputError("Expected one photo, styles, at most one mask, and the brief as text.")
-    try:
-        brief = json.loads(written)
-    except ValueError as error:
-        raise InputError("Expected the brief as JSON.") from error
-    if not isinstance(brief, dict) or not isinstance(brief.get("regions", []), list):
-        raise InputError("Expected the brief as a JSON object, with a list of regions if it has any.")
-    ids = {name: [(await run_in_threadpool(service.upload, one))["id"] for one in many] for name, many in sent.items()}
-    if not brief.get("regions"):
-        named = [one for one in chosen if isinstance(one, str)]
-        brief["regions"] = [{"styles": [*named, *ids["style"]], **({"mask": ids["mask"][0]} if ids["mask"] else {})}]
-    return {"photo": ids["photo"][0], "brief": brief, **({"preset": preset} if isinstance(preset, str) else {})}
+        there = ready()
+        return JSONResponse({"ready": there, "waiting": service.queue.waiting()}, 200 if there else 503)
 
 
 def _checked_id(id: str) -> str:
@@ -327,31 +275,3 @@ async def _when_done(request: Request, service: Service, job: Job) -> Response:
         return JSONResponse(told(current or job), 202, {"Location": f"/v1/jobs/{job.id}"})
     data = await run_in_threadpool(service.picture, current)
     return Response(data, media_type="image/png", headers={**_PICTURE_HEADERS, "Location": f"/v1/jobs/{job.id}"})
-
-
-async def _counted(stream: AsyncIterator[str], following: set[int]) -> AsyncIterator[str]:
-    following.add(id(stream))
-    try:
-        async for line in stream:
-            yield line
-    finally:
-        following.discard(id(stream))
-
-
-async def _events(request: Request, service: Service, client: str, after: int) -> AsyncIterator[str]:
-    told_at = time.monotonic()
-    yield "retry: 1000\n\n"
-    while not service.leaving() and not await request.is_disconnected():
-        try:
-            news = await run_in_threadpool(service.queue.news, client, after)
-        except QueueAwayError:
-            await asyncio.sleep(_AWAY_SECONDS)
-            continue
-        for job in news:
-            after = job.news
-            yield f"id: {after}\nevent: job\ndata: {json.dumps(told(job))}\n\n"
-        now = time.monotonic()
-        if not news and now - told_at > _ALIVE_SECONDS:
-            yield ": still here\n\n"
-        told_at = now if news or now - told_at > _ALIVE_SECONDS else told_at
-        await asyncio.sleep(_LOOK_SECONDS)

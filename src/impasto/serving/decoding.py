@@ -6,10 +6,11 @@ import multiprocessing
 import os
 import tempfile
 import time
-from collections.abc import Callable
+import traceback
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Lock, Thread
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
@@ -71,18 +72,15 @@ class Decoder:
         """
         return self._ask(_select, shown, what)
 
-    def _ask(self, work: Callable[..., T | str], *given: object) -> T:
+    def _ask(self, work: Callable[..., T], *given: object) -> T:
         """What comes of work in the child."""
         pool = self._pool
         try:
             self._begun.result(timeout=_START_SECONDS)
-            found = pool.submit(work, *given).result(timeout=_SECONDS)
+            return pool.submit(work, *given).result(timeout=_SECONDS)
         except (BrokenProcessPool, TimeoutError) as error:
             self._replace(pool)
             raise PictureError("The picture could not be read in time; save it again with another program.") from error
-        if isinstance(found, str):
-            raise PictureError(found)
-        return found
 
     def close(self) -> None:
         """End the child."""
@@ -149,49 +147,55 @@ def _load() -> None:
     _look(file.getvalue())
 
 
-def _look(data: bytes) -> Looked | str:
-    """In the child: what `Decoder.look` gives, or what is wrong."""
+@contextmanager
+def _file(data: bytes, name: str, what: str) -> Iterator[Path]:
+    """In the child: data as a file; what goes wrong with it is told of `what`.
+
+    Raises:
+        PictureError: it cannot be used.
+    """
+    with tempfile.TemporaryDirectory(prefix="impasto") as folder:
+        path = Path(folder) / name
+        path.write_bytes(data)
+        try:
+            yield path
+        except ImpastoError as error:
+            raise PictureError(str(error).replace(str(path), what)) from None
+        except Exception as error:
+            traceback.print_exc()
+            told = f"{what} cannot be read ({type(error).__name__}); save it again with another program."
+            raise PictureError(told) from None
+
+
+def _look(data: bytes) -> Looked:
+    """In the child: what `Decoder.look` gives."""
     from impasto.media.image import dimensions, read
     from impasto.media.writing import write
 
-    with tempfile.TemporaryDirectory(prefix="impasto") as folder:
-        path = Path(folder) / "picture"
-        path.write_bytes(data)
-        try:
-            height, width = dimensions(path, max_pixels=MOST_PIXELS)
-            if max(height, width) > MOST_SIDE or max(height, width) > MOST_ASPECT * min(height, width):
-                return f"A picture of {width}x{height} pixels is too large or too narrow; crop or shrink it."
-            picture = read(path, min(SHOWN_SIZE, max(height, width)), max_pixels=MOST_PIXELS)
-            record = _record(picture.metadata)
-            write(picture, path.with_suffix(".jpg"))
-        except ImpastoError as error:
-            return str(error).replace(str(path), "The picture")
-        except Exception as error:
-            return f"The picture cannot be read ({type(error).__name__}); save it again with another program."
+    with _file(data, "picture", "The picture") as path:
+        height, width = dimensions(path, max_pixels=MOST_PIXELS)
+        if max(height, width) > MOST_SIDE or max(height, width) > MOST_ASPECT * min(height, width):
+            raise PictureError(f"A picture of {width}x{height} pixels is too large or too narrow; crop or shrink it.")
+        picture = read(path, min(SHOWN_SIZE, max(height, width)), max_pixels=MOST_PIXELS)
+        record = _record(picture.metadata)
+        write(picture, path.with_suffix(".jpg"))
         return Looked(height, width, path.with_suffix(".jpg").read_bytes(), record)
 
 
-def _look_at_film(data: bytes) -> Looked | str:
-    """In the child: what `Decoder.look` gives of a film, or what is wrong."""
+def _look_at_film(data: bytes) -> Looked:
+    """In the child: what `Decoder.look` gives of a film."""
     from impasto.media.film import open_film
     from impasto.media.writing import write
 
-    with tempfile.TemporaryDirectory(prefix="impasto") as folder:
-        path = Path(folder) / "film.mkv"
-        path.write_bytes(data)
-        try:
-            film = open_film(path)
-            if max(film.size) > MOST_FILM_SIDE or film.count > MOST_FRAMES or film.seconds > MOST_SECONDS:
-                return (
-                    f"A film may have {MOST_SECONDS:.0f} s, {MOST_FRAMES} frames and a side of {MOST_FILM_SIDE} pixels."
-                )
-            first = next(film.frames()).picture
-            for suffix in (".png", ".jpg"):
-                write(first, path.with_suffix(suffix))
-        except ImpastoError as error:
-            return str(error).replace(str(path), "The film")
-        except Exception as error:
-            return f"The film cannot be read ({type(error).__name__}); save it again with another program."
+    with _file(data, "film.mkv", "The film") as path:
+        film = open_film(path)
+        if max(film.size) > MOST_FILM_SIDE or film.count > MOST_FRAMES or film.seconds > MOST_SECONDS:
+            raise PictureError(
+                f"A film may have {MOST_SECONDS:.0f} s, {MOST_FRAMES} frames and a side of {MOST_FILM_SIDE} pixels."
+            )
+        first = next(film.frames()).picture
+        for suffix in (".png", ".jpg"):
+            write(first, path.with_suffix(suffix))
         frame, shown = (path.with_suffix(suffix).read_bytes() for suffix in (".png", ".jpg"))
         return Looked(*film.size, shown, "", max(2, film.count), frame)
 
@@ -206,19 +210,14 @@ def _record(packet: bytes | None) -> str:
         return ""
 
 
-def _select(shown: bytes, what: Selection) -> bytes | str:
-    """In the child: what `Decoder.select` gives, or what is wrong."""
+def _select(shown: bytes, what: Selection) -> bytes:
+    """In the child: what `Decoder.select` gives."""
     from impasto.media.image import Picture, read
     from impasto.media.writing import write
 
-    with tempfile.TemporaryDirectory(prefix="impasto") as folder:
-        path = Path(folder) / "picture.jpg"
-        path.write_bytes(shown)
-        try:
-            mask = _selected(read(path).pixels, what)
-            write(Picture(mask.expand(-1, 3, -1, -1)), path.with_suffix(".png"))
-        except ImpastoError as error:
-            return str(error).replace(str(path), "The picture")
+    with _file(shown, "picture.jpg", "The picture") as path:
+        mask = _selected(read(path).pixels, what)
+        write(Picture(mask.expand(-1, 3, -1, -1)), path.with_suffix(".png"))
         return path.with_suffix(".png").read_bytes()
 
 

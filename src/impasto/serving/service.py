@@ -71,12 +71,13 @@ class Service:
 
     def shown(self, id: str) -> bytes:
         """An upload, or a style of the library, as a JPEG for the page."""
-        data = self.storage.get(files.shown(id)) if is_upload(id) else None
-        if data is None and is_upload(id) and self._take_from_library(id):
+        if is_upload(id):
             data = self.storage.get(files.shown(id))
-        if data is None:
-            raise Refusal(404, "not_found", "There is no such upload.")
-        return data
+            if data is None and self._take_from_library(id):
+                data = self.storage.get(files.shown(id))
+            if data is not None:
+                return data
+        raise Refusal(404, "not_found", "There is no such upload.")
 
     def select(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """Keep a mask of what is meant in a photo.

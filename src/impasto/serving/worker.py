@@ -24,6 +24,7 @@ from impasto.jobs.database import DatabaseQueue
 from impasto.jobs.queue import Job, Queue, QueueAwayError, State
 from impasto.serving import files
 from impasto.serving.films import FilmPainting
+from impasto.serving.heart import LEASE, Heart
 from impasto.serving.request import JobRequest, is_upload
 from impasto.serving.selection import MOST_PIXELS, SHOWN_SIZE
 from impasto.storage import Storage
@@ -36,10 +37,7 @@ if TYPE_CHECKING:
 
 DATABASE = "IMPASTO_DATABASE"
 """The variable that says where the queue is: other users of the machine do not see it, as they do a command."""
-LEASE, BEAT = 5.0, 0.2
 _IDLE, _AWAY = 0.05, 1.0
-_PREVIEW_SECONDS = 0.7
-_LONGEST, _LONGEST_QUICK = 1800.0, 120.0
 _KEPT, _NICE = 6, 10
 _THUMBNAIL_SIZE = 360
 _CODES = {
@@ -80,7 +78,7 @@ class Worker:
 
     def work(self, job: Job) -> None:
         """Paint a job to its end, whatever that is."""
-        with _Heart(self.queue, job) as heart:
+        with Heart(self.queue, job) as heart:
             try:
                 finished = self._paint(job, heart)
             except ImpastoError as error:
@@ -111,7 +109,7 @@ class Worker:
             else:
                 return
 
-    def _paint(self, job: Job, heart: _Heart) -> bool:
+    def _paint(self, job: Job, heart: Heart) -> bool:
         """Whether it was painted to its end; a result that is there already is not painted again."""
         from impasto.recipes.checkpoint import load_checkpoint, save_checkpoint
 
@@ -126,34 +124,32 @@ class Worker:
             (self.folder / "state").write_bytes(saved)
             with suppress(RecordError):  # of another version or kind of machine: begun anew
                 resume = load_checkpoint(self.folder / "state", painting.record)
-        step, shown = None, 0.0
+        step = None
         for step in painting.steps(resume):
             heart.tell(step.done, step.message)
             if heart.ended or self.leaving.is_set():
                 break
-            if step.done < 1 and time.monotonic() - shown > _PREVIEW_SECONDS:
-                self.storage.put(files.preview(job), self._encoded(_small(step.picture(), SHOWN_SIZE), "jpg"))
-                heart.shown += 1
-                shown = time.monotonic()
+            if step.done < 1 and heart.may_show():
+                self.storage.put(files.preview(job), self._shown(step.picture()))
         if heart.lost:
             return False
         picture = step.picture() if step else painting.unpainted()
         if step is None or step.done >= 1:
-            self._show(job, picture)
+            self._keep_shown(job, picture)
             self.storage.put_new(files.result(job), self._result(picture, asked))
             return True
         self.storage.put(files.partial(job), self._encoded(picture, "png"))
-        self.storage.put(files.preview(job), self._encoded(_small(picture, SHOWN_SIZE), "jpg"))
+        self.storage.put(files.preview(job), self._shown(picture))
         if (now := step.state()) is not None:
             save_checkpoint(self.folder / "state", now, painting.record)
             self.storage.put(files.state(job), (self.folder / "state").read_bytes())
         return False
 
-    def _paint_film(self, job: Job, asked: JobRequest, heart: _Heart) -> bool:
+    def _paint_film(self, job: Job, asked: JobRequest, heart: Heart) -> bool:
         """Whether it was painted to its end."""
         brief, pictures = self._within_memory(asked.brief), self._pictures(asked)
         film = FilmPainting(self._file(asked.photo), self.folder, brief, pictures, asked.steady)
-        picture, shown, ended = None, 0.0, False
+        picture, ended = None, False
         try:
             with closing(film.steps(self.storage.get(files.state(job)))) as steps:
                 for step in steps:
@@ -161,10 +157,8 @@ class Worker:
                     picture = step.painted.picture
                     if ended := heart.ended or self.leaving.is_set():
                         break
-                    if time.monotonic() - shown > _PREVIEW_SECONDS:
-                        self.storage.put(files.preview(job), self._encoded(_small(picture, SHOWN_SIZE), "jpg"))
-                        heart.shown += 1
-                        shown = time.monotonic()
+                    if heart.may_show():
+                        self.storage.put(files.preview(job), self._shown(picture))
             written = None if heart.lost else film.written()
             if picture is None or written is None:
                 return False
@@ -172,16 +166,16 @@ class Worker:
                 self.storage.put(files.partial(job), written)
                 self.storage.put(files.state(job), film.state())
                 return False
-            self._show(job, picture)
+            self._keep_shown(job, picture)
             self.storage.put_new(files.result(job), written)
         finally:
             film.clean()
         return True
 
-    def _show(self, job: Job, picture: Picture) -> None:
+    def _keep_shown(self, job: Job, picture: Picture) -> None:
         """Keep what the page shows of a result."""
-        for name, size in ((files.shown_result(job), SHOWN_SIZE), (files.thumbnail(job), _THUMBNAIL_SIZE)):
-            self.storage.put(name, self._encoded(_small(picture, size), "jpg"))
+        self.storage.put(files.shown_result(job), self._shown(picture))
+        self.storage.put(files.thumbnail(job), self._shown(picture, _THUMBNAIL_SIZE))
 
     def _opening(self, asked: JobRequest) -> Growing:
         """The engine of a brief; the last ones are kept."""
@@ -227,6 +221,15 @@ class Worker:
             path.write_bytes(data)
         return path
 
+    def _shown(self, picture: Picture, size: int = SHOWN_SIZE) -> bytes:
+        """A JPEG of at most this size, without the record."""
+        from impasto.media.geometry import fit, resample
+        from impasto.media.image import Picture
+
+        height, width = picture.size
+        small = resample(picture.pixels, fit(height, width, min(size, max(height, width))))
+        return self._encoded(Picture(small), "jpg")
+
     def _encoded(self, picture: Picture, kind: str) -> bytes:
         from impasto.media.writing import write
 
@@ -251,62 +254,6 @@ class Worker:
         if isinstance(error, StorageError):
             return "The storage cannot be reached; try again later."
         return str(error).replace(f"{self.folder}/", "")
-
-
-def _small(picture: Picture, size: int) -> Picture:
-    """At most so large, and without the record."""
-    from impasto.media.geometry import fit, resample
-    from impasto.media.image import Picture
-
-    height, width = picture.size
-    return Picture(resample(picture.pixels, fit(height, width, min(size, max(height, width)))))
-
-
-@dataclass
-class _Heart:
-    """Beats beside the painting, so that the lease outlasts long steps; a painter that hangs is ended."""
-
-    queue: Queue
-    job: Job
-    done: float = 0.0
-    note: str = ""
-    shown: int = 0
-    ended: bool = False
-    lost: bool = False
-    _still: threading.Event = field(default_factory=threading.Event)
-    _thread: threading.Thread | None = None
-
-    def __enter__(self) -> _Heart:
-        self._thread = threading.Thread(target=self._beat, daemon=True)
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._still.set()
-        assert self._thread is not None
-        self._thread.join()
-
-    def tell(self, done: float, note: str) -> None:
-        """How far the painting has come."""
-        self.done, self.note = done, note
-
-    def _beat(self) -> None:
-        longest = time.monotonic() + (_LONGEST_QUICK if self.job.quick else _LONGEST)
-        while not self._still.wait(BEAT):
-            if time.monotonic() > longest:
-                with suppress(QueueAwayError):
-                    message = "It took too long; try a smaller size or fewer steps."
-                    self.queue.end(self.job, "failed", "timeout", message)
-                os._exit(1)
-            note = f"{self.note}  preview {self.shown}" if self.shown else self.note
-            try:
-                goes_on = self.queue.beat(self.job, LEASE, self.done, note)
-                current = None if goes_on else self.queue.get(self.job.id)
-            except QueueAwayError:
-                continue
-            if not goes_on:
-                self.lost = current is None or current.token != self.job.token or current.state != "running"
-                self.ended = True
 
 
 def main() -> None:
