@@ -1,8 +1,10 @@
-"""Time and memory of whole processes."""
+"""Time and memory of whole processes, and how an independent judge finds pictures."""
 
 from __future__ import annotations
 
+import json
 import os
+import subprocess
 import sys
 import time
 from dataclasses import dataclass
@@ -38,3 +40,10 @@ def run(*arguments: object) -> Cost:
             f"impasto {' '.join(map(str, arguments))} failed with status {os.waitstatus_to_exitcode(status)}"
         )
     return Cost(time.perf_counter() - began, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
+
+
+def judged(shared: Path, size: int | str, photo: Path, painting: Path, result: Path) -> tuple[float, float, float]:
+    """Style and content distances and weave of a result of that long side, by the judge in the folder `shared`."""
+    judge = [sys.executable, shared / "judge" / "judge.py", "--size", str(size), photo, painting, result]
+    found = json.loads(subprocess.run(judge, check=True, capture_output=True, text=True).stdout)
+    return found["style"], found["content"], found["grid"]

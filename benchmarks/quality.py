@@ -12,13 +12,11 @@ be looked at.
 from __future__ import annotations
 
 import argparse
-import json
-import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from measure import run
+from measure import judged, run
 
 
 def main() -> None:
@@ -57,10 +55,7 @@ def tell(
     for photo, style, painting in pairs:
         result = folder / f"{photo.stem}_{painting.stem}.png"
         cost = run("paint", photo, style, "-o", result, "--force", *options)
-        judge = [sys.executable, arguments.shared / "judge" / "judge.py", "--size", arguments.size]
-        judge += [photo, painting, result]
-        judged = json.loads(subprocess.run(judge, check=True, capture_output=True, text=True).stdout)
-        rows.append((judged["style"], judged["content"], judged["grid"], cost.seconds))
+        rows.append((*judged(arguments.shared, arguments.size, photo, painting, result), cost.seconds))
         print(f"{result.stem}: {rows[-1]}", file=sys.stderr)
     means = [sum(column) / len(rows) for column in zip(*rows)]
     print(f"| {name} | {means[0]:.3f} | {means[1]:.3f} | {means[2]:.3f} | {means[3]:.1f} |", flush=True)

@@ -1,0 +1,52 @@
+"""What Adam gains by a floor under its steps' divisors and by a softened gradient, judged over pairs.
+
+    python benchmarks/adam.py SHARED OUTPUT [--size N] [--pairs N]
+
+SHARED is as in `quality.py`; the pictures go to OUTPUT, to be looked at.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import torch
+
+import impasto
+from impasto.engine import optimizers
+
+from measure import judged
+
+_PLAIN = torch.zeros(1, 1, 3, 3)
+_PLAIN[..., 1, 1] = 1
+WAYS = {
+    "plain": (0.0, _PLAIN),
+    "floor": (optimizers._CALM, _PLAIN),
+    "softened": (0.0, optimizers._SOFTENING),
+    "both": (optimizers._CALM, optimizers._SOFTENING),
+}
+
+
+def main() -> None:
+    """Paint each pair in each way, and print a table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("shared", type=Path)
+    parser.add_argument("output", type=Path)
+    parser.add_argument("--size", type=int, default=512)
+    parser.add_argument("--pairs", type=int, default=8)
+    own = parser.parse_args()
+    own.output.mkdir(parents=True, exist_ok=True)
+    photos, paintings = (sorted((own.shared / "data" / "dev" / name).iterdir()) for name in ("content", "style"))
+    print("| Adam | style | content | grid |\n|---|---|---|---|")
+    for name, (optimizers._CALM, optimizers._SOFTENING) in WAYS.items():
+        rows = []
+        for photo, painting in list(zip(photos, paintings))[: own.pairs]:
+            result = own.output / f"{photo.stem}_{name}.png"
+            impasto.write(impasto.stylize(photo, painting, size=own.size), result, force=True)
+            rows.append(judged(own.shared, own.size, photo, painting, result))
+        style, content, grid = (sum(column) / len(rows) for column in zip(*rows))
+        print(f"| {name} | {style:.3f} | {content:.3f} | {grid:.3f} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
