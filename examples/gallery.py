@@ -1,6 +1,6 @@
 """The pictures at the head of the README, each by the command that a user would give.
 
-    python examples/gallery.py [NAME ...]
+python examples/gallery.py [NAME ...]
 """
 
 from __future__ import annotations

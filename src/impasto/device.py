@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from impasto.errors import SettingsError, TooLargeError
 
 if TYPE_CHECKING:
     import torch
 
+T = TypeVar("T")
 DeviceName = Literal["auto", "cpu", "cuda", "mps"]
 Precision = Literal["auto", "float32", "bfloat16"]
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of glibc's mallopt: what is kept, and what is asked for singly
@@ -64,6 +65,16 @@ def autocast(device: torch.device, *, bfloat16: bool) -> AbstractContextManager[
     import torch
 
     return torch.autocast(device.type, torch.bfloat16) if bfloat16 else nullcontext()
+
+
+def each_in_autocast(items: Iterator[T], device: torch.device, *, bfloat16: bool) -> Iterator[T]:
+    """Each item as it is computed in `autocast`; whoever takes them computes as before."""
+    while True:
+        with autocast(device, bfloat16=bfloat16):
+            item = next(items, None)
+        if item is None:
+            return
+        yield item
 
 
 def exactly(device: torch.device) -> AbstractContextManager[object]:

@@ -11,6 +11,7 @@ from torch import Tensor
 import impasto
 from impasto import Brief, Recipe, Region
 from impasto.encoders.compact import load_compact
+from impasto.engine.judgement import JITTER, STILL, Judgement
 from impasto.engine.tiles import tiles_of
 from impasto.errors import TooLargeError
 from impasto.losses.content import Content
@@ -22,7 +23,6 @@ from impasto.losses.terms import Loss, PlaceLoss, Term
 from impasto.losses.wasserstein import Wasserstein
 from impasto.masks import Masks
 from impasto.media.image import Picture
-from impasto.recipes.judgement import JITTER, STILL, Judgement
 from impasto.recipes.painting import open_brief
 from impasto.recipes.pictures import Pictures
 

@@ -10,9 +10,10 @@ import torch
 from torch import Tensor
 
 from impasto.controls.color import recolored
-from impasto.device import autocast, choose_device, in_bfloat16
+from impasto.device import choose_device, each_in_autocast, in_bfloat16
 from impasto.encoders.encoder import Encoder
 from impasto.engine.describe import described
+from impasto.engine.judgement import JITTER, STILL, Judgement
 from impasto.engine.optimize import Objective, enlarge
 from impasto.engine.scales import SMALLEST_SIDE, Scale
 from impasto.engine.start import first_image
@@ -31,7 +32,6 @@ from impasto.media.image import Picture
 from impasto.models.grain import varied
 from impasto.models.instant import STYLE_LAYERS
 from impasto.recipes.feedforward import FeedForward
-from impasto.recipes.judgement import JITTER, STILL, Judgement
 from impasto.recipes.regions import Layout
 from impasto.settings import ContentLoss, Look, Recipe, StyleLoss
 
@@ -246,9 +246,4 @@ class StyleTransfer:
 
     def _walk(self, image: Tensor, layers: Iterable[str], *, exact: bool) -> Iterator[tuple[str, Tensor]]:
         walk = self.encoder.walk(image.contiguous(memory_format=torch.channels_last), layers)
-        while True:
-            with autocast(self.device, bfloat16=self.bfloat16 and not exact):
-                seen = next(walk, None)
-            if seen is None:
-                return
-            yield seen
+        return each_in_autocast(walk, self.device, bfloat16=self.bfloat16 and not exact)

@@ -8,14 +8,14 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from impasto.device import autocast
+from impasto.device import each_in_autocast
 from impasto.encoders.encoder import Encoder
+from impasto.engine.judgement import Judgement
 from impasto.engine.optimize import Objective, Update, optimize
 from impasto.engine.optimizer_settings import OptimizerSettings
 from impasto.engine.scales import Scale
-from impasto.engine.tiles import Slope
 from impasto.losses.content import Content
-from impasto.losses.terms import Term, describe, total
+from impasto.losses.terms import Term, describe
 from impasto.models.instant import STYLE_LAYERS
 from impasto.training.pictures import Crops
 from impasto.training.task import CONTENT_LAYERS, STYLE
@@ -59,8 +59,8 @@ class PaintingsInProgress:
 
     def see(self, image: Tensor) -> Iterator[tuple[str, Tensor]]:
         """(layer, features) of `image` (1, 3, S, S)."""
-        with autocast(image.device, bfloat16=self._bfloat16):
-            yield from self.encoder.walk(image, [*STYLE_LAYERS, *CONTENT_LAYERS])
+        walk = self.encoder.walk(image, [*STYLE_LAYERS, *CONTENT_LAYERS])
+        return each_in_autocast(walk, image.device, bfloat16=self._bfloat16)
 
 
 class _Problem:
@@ -69,22 +69,17 @@ class _Problem:
     def __init__(
         self, paintings: PaintingsInProgress, content: Tensor, style: Tensor, first: Tensor, content_weight: float
     ) -> None:
-        self._see, self._first = paintings.see, first
+        self._first = first
         manner = Term("style", STYLE, dict.fromkeys(STYLE_LAYERS, 1 / len(STYLE_LAYERS)), 1.0)
         shapes = Term("content", Content("instance"), dict.fromkeys(CONTENT_LAYERS, 0.5), content_weight)
-        self._terms = [manner, shapes]
+        size = content.shape[2], content.shape[3]
+        self._judgement = Judgement([manner, shapes], lambda image, *_: paintings.see(image), size, side=0, reach=0)
         with torch.no_grad():
-            described = describe([manner], self._see(style)) | describe([shapes], self._see(content))
-            self._targets = {term.name: term.prepare(described[term.name]) for term in self._terms}
+            described = describe([manner], paintings.see(style)) | describe([shapes], paintings.see(content))
+            self._judgement.prepare(described)
 
     def objective(self, scale: Scale) -> Objective:
-        return self
+        return self._judgement
 
     def place(self, scale: Scale, coarser: Tensor | None) -> Tensor:
         return self._first
-
-    def __call__(self, image: Tensor, *, step: int, exact: bool) -> Slope:
-        leaf = image.detach().requires_grad_()
-        with torch.enable_grad():
-            loss, parts = total(self._terms, describe(self._terms, self._see(leaf), None, self._targets), self._targets)
-        return Slope(float(loss.detach()), parts, torch.autograd.grad(loss, leaf)[0].contiguous())
