@@ -49,9 +49,9 @@ def passes(rounds: int) -> None:
         model = FeedForward.open(name, look)
         sized = resample(photo, size).clamp(0, 1)
         if name == "instant":
-            style = model.style_of([model.describe(read(STYLE, 512).pixels)], [1.0])
+            style = model.style_of([model.describe(read(STYLE, 512).pixels)])
         else:
-            style = model.learned_style((), (1.0,))
+            style = model.learned_style([{model.card.styles[0]: 1.0}])
         seconds = median(partial(model.draw, sized, style), rounds)
         print(f"| {name}, one pass, {size[1]}x{size[0]} | {seconds:.3f} s |", flush=True)
 
@@ -63,7 +63,7 @@ def seams() -> None:
 
     look = Look(size=1200)
     model = FeedForward.open("instant", look)
-    style = model.style_of([model.describe(read(STYLE, 512).pixels)], [1.0])
+    style = model.style_of([model.describe(read(STYLE, 512).pixels)])
     photo = read(PHOTO, 1200).pixels
     before = feedforward.LARGE, feedforward._TILE, strips._VALUES
     whole = model.draw(photo, style)

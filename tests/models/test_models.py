@@ -6,13 +6,14 @@ from typing import Any
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 from impasto.losses.wasserstein import Wasserstein, covariance_of
 from impasto.models.grain import unsettled, varied
 from impasto.models.instant import STYLE_LAYERS, Instant
 from impasto.models.painter import Painter
-from impasto.models.stages import WHOLE, ChannelStatistics, Stage, styled
+from impasto.models.stages import EPSILON, WHOLE, ChannelStatistics, Stage, styled
 from impasto.models.strips import Stored, Strips
 from impasto.models.translator import Translator
 
@@ -82,6 +83,21 @@ def test_what_is_styled_has_the_mean_and_deviation_that_the_style_asks_for() -> 
     y = styled(x, ChannelStatistics.of(x), torch.full((1, 4, 1, 1), 0.5), torch.full((1, 4, 1, 1), 9.0))
     assert torch.allclose(y.mean((2, 3)), torch.full((1, 4), 9.0), atol=1e-3)
     assert torch.allclose(y.std((2, 3)), torch.full((1, 4), 0.5), atol=1e-3)
+
+
+@pytest.mark.parametrize("enlarge", [False, True])
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-4), (torch.bfloat16, 0.05)])
+def test_a_stage_is_a_convolution_normalised_and_styled(enlarge: bool, dtype: torch.dtype, tolerance: float) -> None:
+    x, scale, shift = random(2, 3, 17, 12) + 5, random(2, 4, 1, 1) + 2, random(2, 4, 1, 1, seed=1)
+    stage = Stage(3, 4, enlarge=enlarge)
+    with torch.no_grad():
+        came = WHOLE.stage(x.to(dtype), stage.to(dtype), scale, shift).float()
+        larger = F.interpolate(x, scale_factor=2) if enlarge else x
+        kernel = stage.convolution.weight.float()
+        convolved = F.conv2d(F.pad(larger, (1, 1, 1, 1), "replicate" if enlarge else "reflect"), kernel)
+    expected = (F.instance_norm(convolved, eps=EPSILON) * scale + shift).relu()
+    assert came.shape == expected.shape
+    assert (came - expected).abs().mean() < tolerance
 
 
 @pytest.mark.parametrize(("stage", "size"), [

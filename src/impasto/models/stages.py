@@ -21,8 +21,8 @@ EPSILON = 1e-3
 _VALUES = 1 << 17
 _MOST = 100.0  # normalised by a region that hardly varies, what lies outside of it would know no bounds
 
-# [second or first of two rows, which of its two source rows, row of the kernel]
-_FOLD = [[[1, 1, 0], [0, 0, 1]], [[1, 0, 0], [0, 1, 1]]]
+# [row of the kernel that enlarges, row of the kernel that sees the doubled picture]
+_FOLD = [[0, 0, 1], [0, 1, 1], [1, 1, 0], [1, 0, 0]]
 
 Field = TypeVar("Field")
 
@@ -77,7 +77,7 @@ class Stage(nn.Module):
     """A 3x3 convolution with reflected edges; `enlarge` doubles the picture before, `stride` 2 halves it.
 
     Where the picture is doubled, each of a pixel's four sees only 2x2 pixels of the small picture: the kernel is folded
-    into four of that size, and nothing is computed twice.
+    into one of 4x4 that is laid down at every pixel, two apart, and nothing is computed twice.
     """
 
     def __init__(self, channels: int, width: int, *, enlarge: bool = False, stride: int = 1) -> None:
@@ -100,10 +100,8 @@ class Stage(nn.Module):
             result: Tensor = self.convolution(padded)
             return result
         fold = padded.new_tensor(_FOLD)
-        kernels = torch.einsum("pak,qbl,ockl->opqcab", fold, fold, self.convolution.weight).flatten(0, 2)
-        quarters = F.conv2d(padded, kernels.contiguous(memory_format=torch.channels_last))
-        inner = F.pixel_shuffle(quarters, 2)[:, :, 1:-1, 1:-1]
-        return inner.contiguous(memory_format=torch.channels_last)
+        kernel = torch.einsum("ak,bl,ockl->coab", fold, fold, self.convolution.weight)
+        return F.conv_transpose2d(padded, kernel.contiguous(memory_format=torch.channels_last), stride=2, padding=3)
 
 
 class Canvas(Protocol[Field]):
@@ -172,6 +170,8 @@ class Whole(Canvas[Tensor]):
 
     def stage(self, x: Tensor, stage: Stage, scale: Tensor, shift: Tensor) -> Tensor:
         x = stage(x)
+        if self.masks is None:
+            return _styled_by_own(x, scale, shift)
         statistics, shares = self._measured(x)
         return styled(x, statistics, scale, shift, shares)
 
@@ -198,6 +198,13 @@ class Whole(Canvas[Tensor]):
 def doubled(x: Tensor) -> Tensor:
     """`x` (N, C, H, W) with each pixel as four."""
     return F.interpolate(x, scale_factor=2.0, mode="nearest")
+
+
+def _styled_by_own(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
+    """What `styled` makes of pictures by their own statistics, up to five times as fast."""
+    pictures = zip(x.split(1), scale.expand(len(x), -1, -1, -1), shift.expand(len(x), -1, -1, -1))
+    styled = [F.batch_norm(one, None, None, a.flatten(), b.flatten(), True, 0.0, EPSILON) for one, a, b in pictures]
+    return F.relu(styled[0] if len(styled) == 1 else torch.cat(styled), inplace=True)
 
 
 def styled(
