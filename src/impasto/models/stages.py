@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from impasto.device import exactly
+from impasto.device import exactly, padded
 from impasto.masks import Masks
 from impasto.models.grain import PLANE, unsettled
 
@@ -87,21 +87,21 @@ class Stage(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, width, H, W) of `x` (N, channels, H, W), or of twice or half the size."""
-        return self.convolve(F.pad(x, (1, 1, 1, 1), self.edges))
+        return self.convolve(padded(x, (1, 1, 1, 1), self.edges))
 
     @property
     def edges(self) -> str:
-        """How `F.pad` is to add the pixel around the input: what is reflected when doubled is repeated before."""
+        """How the pixel is added around the input: what is reflected when doubled is repeated before."""
         return "replicate" if self.enlarge else "reflect"
 
-    def convolve(self, padded: Tensor) -> Tensor:
+    def convolve(self, x: Tensor) -> Tensor:
         """The same of an input that is already padded."""
         if not self.enlarge:
-            result: Tensor = self.convolution(padded)
+            result: Tensor = self.convolution(x)
             return result
-        fold = padded.new_tensor(_FOLD)
+        fold = x.new_tensor(_FOLD)
         kernel = torch.einsum("ak,bl,ockl->coab", fold, fold, self.convolution.weight)
-        return F.conv_transpose2d(padded, kernel.contiguous(memory_format=torch.channels_last), stride=2, padding=3)
+        return F.conv_transpose2d(x, kernel.contiguous(memory_format=torch.channels_last), stride=2, padding=3)
 
 
 class Canvas(Protocol[Field]):
@@ -192,7 +192,7 @@ class Whole(Canvas[Tensor]):
         return torch.cat([doubled(x), detail], 1)
 
     def colours(self, output: nn.Conv2d, x: Tensor) -> Tensor:
-        return torch.sigmoid(output(F.pad(x, (1, 1, 1, 1), "reflect")))
+        return torch.sigmoid(output(padded(x, (1, 1, 1, 1), "reflect")))
 
 
 def doubled(x: Tensor) -> Tensor:

@@ -14,10 +14,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from impasto.device import exactly
+from impasto.device import exactly, padded
 from impasto.masks import Masks
 from impasto.models.grain import unsettled
-from impasto.models.stages import Canvas, ChannelStatistics, Stage, doubled, scaled, styled, transport
+from impasto.models.stages import EPSILON, Canvas, ChannelStatistics, Stage, doubled, scaled, styled, transport
 
 _VALUES = 1 << 23
 
@@ -41,25 +41,28 @@ class Rows(ABC):
 
 
 class Stored(Rows):
-    """Rows in a temporary file, as float16, in the order in which they were appended."""
+    """Rows in a temporary file, in the order in which they were appended: bfloat16 as it is, all else as float16."""
 
     def __init__(self, channels: int, height: int, width: int, device: torch.device) -> None:
         self.channels, self.height, self.width, self.device = channels, height, width, device
         self._file = tempfile.TemporaryFile(prefix="impasto-")  # noqa: SIM115
-        self._row = channels * width * 2
+        self._row, self._kept = channels * width * 2, torch.float16
 
     def __del__(self) -> None:
         self._file.close()
 
     def append(self, rows: Tensor) -> None:
         """Rows (1, C, h, W) that follow those before."""
-        self._file.write(rows.permute(0, 2, 3, 1).half().contiguous().cpu().numpy().data)
+        self._kept = torch.bfloat16 if rows.dtype == torch.bfloat16 else torch.float16
+        kept = rows.permute(0, 2, 3, 1).to(self._kept).contiguous().cpu()
+        self._file.write(kept.view(torch.int16).numpy().data)
 
     def rows(self, top: int, bottom: int) -> Tensor:
         self._file.seek(top * self._row)
-        flat = torch.empty(1, bottom - top, self.width, self.channels, dtype=torch.float16)
-        self._file.readinto(flat.numpy().data)
-        return flat.to(self.device).float().permute(0, 3, 1, 2)
+        flat = torch.empty(1, bottom - top, self.width, self.channels, dtype=self._kept)
+        self._file.readinto(flat.view(torch.int16).numpy().data)
+        rows = flat.to(self.device).permute(0, 3, 1, 2)
+        return rows if self._kept == torch.bfloat16 else rows.float()
 
 
 @dataclass(frozen=True)
@@ -191,12 +194,12 @@ class Strips(Canvas[Rows]):
         result = Stored(stage.width, -(-x.height * larger // stride), -(-x.width * larger // stride), scale.device)
         sums, at = _Sums(result, self.masks), 0
         for top, bottom in x.strips(stride, x.channels + larger * larger * stage.width):
-            rows = stage.convolve(_padded(x, top, bottom, stage.edges)).float()
+            rows = stage.convolve(_padded(x, top, bottom, stage.edges))
             result.append(rows)
             sums.add(rows, at)
             at += rows.shape[2]
         statistics, masks = sums.statistics(scale.device), sums.masks
-        return _Mapped(result, lambda rows, top: styled(rows, statistics, scale, shift, _shares(masks, top, rows)))
+        return _Mapped(result, lambda rows, top: _styled(rows, statistics, scale, shift, _shares(masks, top, rows)))
 
     def add(self, x: Rows, y: Rows) -> Rows:
         return _Added(x, y)
@@ -211,16 +214,24 @@ class Strips(Canvas[Rows]):
         return _Coloured(output, x)
 
 
+def _styled(rows: Tensor, statistics: ChannelStatistics, scale: Tensor, shift: Tensor, shares: Tensor | None) -> Tensor:
+    """What `styled` gives; without regions in one piece, and in bfloat16 as it came."""
+    if shares is not None:
+        return styled(rows.float(), statistics, scale, shift, shares)
+    mean, variance, scale, shift = (one.flatten() for one in (statistics.mean, statistics.variance, scale, shift))
+    return F.relu(F.batch_norm(rows, mean, variance, scale, shift, False, 0.0, EPSILON), inplace=True)
+
+
 def _shape(rows: Rows, channels: int, height: int, width: int) -> None:
     for name, value in (("channels", channels), ("height", height), ("width", width)):
         object.__setattr__(rows, name, value)
 
 
 def _padded(source: Rows, top: int, bottom: int, edges: str) -> Tensor:
-    """Rows `top` to `bottom` with one more on every side, which the picture's edges have from `F.pad`."""
+    """Rows `top` to `bottom` with one more on every side, which the picture's edges have from `padded`."""
     first, last = max(0, top - 1), min(source.height, bottom + 1)
     rows = source.rows(first, last).contiguous(memory_format=torch.channels_last)
-    return F.pad(rows, (1, 1, int(top == 0), int(bottom == source.height)), edges)
+    return padded(rows, (1, 1, int(top == 0), int(bottom == source.height)), edges)
 
 
 def _shares(masks: Masks | None, top: int, rows: Tensor) -> Tensor | None:
@@ -240,11 +251,14 @@ class _Sums:
     def add(self, rows: Tensor, top: int) -> None:
         """Rows (1, C, h, W) from `top` on."""
         if self.masks is None:
-            self.total += rows.sum((0, 2, 3)).double().cpu()
-            self.squares += rows.square().sum((0, 2, 3)).double().cpu()
-            self.places += rows.shape[2] * rows.shape[3]
+            count, zeros = rows.shape[2] * rows.shape[3], torch.zeros(rows.shape[1], device=rows.device)
+            measured = torch.batch_norm_update_stats(rows, zeros, zeros.clone(), 0.0)
+            mean, variance = (one.double().cpu() for one in measured)
+            self.total += count * mean
+            self.squares += count * (variance + mean.square())
+            self.places += count
             return
-        weights, flat = _weights(self.masks, top, rows), rows[0].flatten(1).T
+        weights, flat = _weights(self.masks, top, rows), rows[0].flatten(1).T.float()
         with exactly(rows.device):
             self.total += (weights @ flat).double().cpu()
             self.squares += (weights @ flat.square()).double().cpu()
