@@ -136,8 +136,9 @@ class Recipe(OptimizerSettings, Look):
     content_layers: dict[str, float] = Field(
         {"relu3_4": 0.5, "relu4_2": 0.5}, description="Layers that judge content, with weights."
     )
-    content_weight: float = Field(
-        0.17, ge=0, description="Weight of content at 512 px; it grows with the size, up to 2048 px."
+    content_weight: float = Field(0.17, ge=0, description="Weight of content, for pictures of up to 512 px.")
+    content_growth: float = Field(
+        1.0, ge=0, le=2, description="Power of the size, up to 2048 px over 512 px, by which content weighs more."
     )
     smoothness: Literal["l1", "l2"] = Field(
         "l2", description="What smoothness is: total variation, absolute or squared."
@@ -211,7 +212,7 @@ def draft() -> Recipe:
 
 def best() -> Recipe:
     """As good as it gets."""
-    return Recipe(content_weight=0.15, steps=(0, 0, 80, 24), averaging=0.9, jitter=True)
+    return Recipe(content_weight=0.145, content_growth=0.85, steps=(0, 0, 80, 32), averaging=0.9, jitter=True)
 
 
 def gatys() -> Recipe:

@@ -23,7 +23,7 @@ _GROUPS = {
     Group("What is seen", sort_key=5): ("encoder", "pooling"),
     Group("What is judged", sort_key=6): (
         "style_loss", "style_layers", "style_weight", "content_loss", "content_layers", "content_weight",
-        "smoothness", "smoothness_weight",
+        "content_growth", "smoothness", "smoothness_weight",
     ),
     Group("How it is painted", sort_key=7): (
         "start", "detail", "steps", "jitter", "pyramid", "optimizer", "learning_rate", "decay", "averaging", "clip",

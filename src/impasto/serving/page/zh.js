@@ -18,6 +18,7 @@ export default {
   quality_draft: "草稿", quality_balanced: "良好", quality_best: "最佳", more: "更多", undo: "撤销", redo: "重做", as_is: "默认",
   setting_painted_size: "绘制尺寸", setting_seed: "变化", setting_learning_rate: "学习率", setting_style_loss: "风格损失",
   setting_style_weight: "风格权重", setting_content_loss: "内容损失", setting_content_weight: "内容权重",
+  setting_content_growth: "内容随尺寸增长",
   setting_smoothness: "平滑方式", setting_smoothness_weight: "平滑权重", setting_start: "起始画面", setting_detail: "细节",
   setting_steps: "步数", setting_jitter: "抖动", setting_pyramid: "由粗到细", setting_optimizer: "优化器", setting_decay: "衰减",
   setting_averaging: "平均", setting_pooling: "池化",
