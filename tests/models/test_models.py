@@ -9,7 +9,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from impasto.device import autocast
 from impasto.losses.wasserstein import Wasserstein, covariance_of
+from impasto.models import strips
 from impasto.models.grain import unsettled, varied
 from impasto.models.instant import STYLE_LAYERS, Instant
 from impasto.models.painter import Painter
@@ -139,6 +141,31 @@ def test_strips_change_nothing(kind: str, height: int, width: int, monkeypatch: 
     difference = (strips.rows(0, height) - whole).abs()
     assert difference.max() < 1 / 255
     assert strips.rows(7, 9).shape == (1, 3, 2, width)
+
+
+def test_strips_keep_bfloat16_and_change_little(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("impasto.models.strips._VALUES", 600)
+    seen = {layer: features.bfloat16() for layer, features in content(120, 40).items()}
+    network = painter()
+    style, stored = network.style(torch.tensor([[0.2, 0.5, 0.3]])), {}
+    for layer, features in seen.items():
+        stored[layer] = Stored(*features.shape[1:], torch.device("cpu"))
+        stored[layer].append(features)
+    assert torch.equal(stored["relu3_1"].rows(3, 9), seen["relu3_1"][:, :, 3:9])
+    with autocast(torch.device("cpu"), bfloat16=True):
+        whole, rows = network(seen, style), network.draw(stored, style, Strips()).rows(0, 120)
+        assert (rows.float() - whole.float()).abs().mean() < 1 / 255
+
+
+def test_rows_are_measured_alike_on_devices_that_lack_the_fast_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    def lacking(*_: object) -> None:
+        raise NotImplementedError
+
+    rows = random(1, 4, 30, 20) * 3 + 10
+    fast = strips._mean_and_variance(rows)
+    monkeypatch.setattr(torch, "batch_norm_update_stats", lacking)
+    for one, other in zip(fast, strips._mean_and_variance(rows)):
+        torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-3)
 
 
 def test_what_is_flat_is_painted_unevenly_and_detail_is_left_alone() -> None:

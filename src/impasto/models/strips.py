@@ -251,9 +251,7 @@ class _Sums:
     def add(self, rows: Tensor, top: int) -> None:
         """Rows (1, C, h, W) from `top` on."""
         if self.masks is None:
-            count, zeros = rows.shape[2] * rows.shape[3], torch.zeros(rows.shape[1], device=rows.device)
-            measured = torch.batch_norm_update_stats(rows, zeros, zeros.clone(), 0.0)
-            mean, variance = (one.double().cpu() for one in measured)
+            count, (mean, variance) = rows.shape[2] * rows.shape[3], _mean_and_variance(rows)
             self.total += count * mean
             self.squares += count * (variance + mean.square())
             self.places += count
@@ -270,6 +268,17 @@ class _Sums:
         mean = self.total / places
         variance = (self.squares / places - mean.square()).clamp_min(0)
         return ChannelStatistics(*(value.float().to(device)[:, :, None, None] for value in (mean, variance)))
+
+
+def _mean_and_variance(rows: Tensor) -> tuple[Tensor, Tensor]:
+    """Those of each channel (C,) of rows (1, C, h, W), in double precision."""
+    zeros = torch.zeros(rows.shape[1], device=rows.device)
+    try:
+        measured = torch.batch_norm_update_stats(rows, zeros, zeros.clone(), 0.0)
+    except NotImplementedError:  # on devices that lack it; elsewhere it takes 0.4 of the time
+        own = ChannelStatistics.of(rows)
+        measured = own.mean.flatten(), own.variance.flatten()
+    return measured[0].double().cpu(), measured[1].double().cpu()
 
 
 def _weights(masks: Masks, top: int, rows: Tensor) -> Tensor:
