@@ -24,7 +24,12 @@ class Nodes:
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=self.own
         )
-        self.address = self._answer()
+        try:
+            self.address = self._answer()
+        except AssertionError:
+            with self._process:
+                self._process.kill()
+            raise
 
     def replace_one(self) -> None:
         """Kill a node as a crash of its machine does, and let another join."""
@@ -51,12 +56,15 @@ def main(count: int) -> None:
     """Serve until standard input is closed."""
     from ray.cluster_utils import Cluster
 
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
-    nodes = [cluster.add_node(num_cpus=1) for _ in range(count)]
+    head = {"num_cpus": 0, "include_dashboard": False, "wait": False}
+    cluster = Cluster(initialize_head=True, head_node_args=head)
+    nodes = [cluster.add_node(wait=False, num_cpus=1) for _ in range(count)]
+    cluster.wait_for_nodes(PATIENCE)
     print(f"> {cluster.address}", flush=True)
     for _ in sys.stdin:
         cluster.remove_node(nodes.pop(0), allow_graceful=False)
-        nodes.append(cluster.add_node(num_cpus=1))
+        nodes.append(cluster.add_node(wait=False, num_cpus=1))
+        cluster.wait_for_nodes(PATIENCE)
         print("> replaced", flush=True)
     cluster.shutdown()
 

@@ -17,8 +17,7 @@ from impasto.media.geometry import resample
 
 # Two pairs at 1024 px, three at 512, style and content by the judge: plain Adam 0.110 / 0.293, 0.094 / 0.282; with the
 # floor alone 0.103 / 0.297, 0.095 / 0.281; with both 0.099 / 0.298, 0.092 / 0.283. A floor of 0.1 leaves some flakes.
-_CALM = 0.3
-_SOFTENING = torch.tensor([[[[1.0, 2, 1], [2, 20, 2], [1, 2, 1]]]]) / 32
+_CALM, _SOFTNESS = 0.3, 0.5
 
 
 class Optimizer(Protocol):
@@ -56,11 +55,10 @@ class Adam:
         if self.mean is None or self.square is None:
             self.mean, self.square = torch.zeros_like(gradient), torch.zeros_like(gradient)
         self.count += 1
-        softening = _SOFTENING.to(gradient)
         for channel in range(image.shape[1]):  # one after the other: what is in between takes a third of the memory
             plane = slice(channel, channel + 1)
             mean, square = self.mean[:, plane], self.square[:, plane]
-            slope = F.conv2d(F.pad(gradient[:, plane], (1, 1, 1, 1), "replicate"), softening)
+            slope = gradient[:, plane].lerp(_blurred(gradient[:, plane]), _SOFTNESS)
             mean.lerp_(slope, 0.1)
             square.mul_(0.99).addcmul_(slope, slope, value=0.01)
             spread = square.add(square.mean(), alpha=_CALM).div_(1 - 0.99**self.count).sqrt_().add_(1e-8)
@@ -76,6 +74,13 @@ class Adam:
 
     def load(self, state: dict[str, Any]) -> None:
         self.mean, self.square, self.count = state["mean"].clone(), state["square"].clone(), state["count"]
+
+
+def _blurred(plane: Tensor) -> Tensor:
+    """`plane` (N, 1, H, W) seen through (1, 2, 1) / 4 on both axes; as sums, in a third of a convolution's time."""
+    larger = F.pad(plane, (1, 1, 1, 1), "replicate")
+    across = larger[..., :-2].add(larger[..., 2:]).add_(larger[..., 1:-1], alpha=2)
+    return across[..., :-2, :].add(across[..., 2:, :]).add_(across[..., 1:-1, :], alpha=2).div_(16)
 
 
 class Momentum:
