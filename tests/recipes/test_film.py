@@ -31,6 +31,7 @@ from impasto.recipes.painting import open_brief, painted
 
 from clips import clip, moving, packets
 from door import run
+from runs import wait_until
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -160,19 +161,20 @@ def test_a_film_that_was_killed_goes_on_to_the_same_bytes(tmp_path: Path) -> Non
     assert run(*command, whole) == 0
     plan = tmp_path / "killed.mp4.unfinished" / "plan.json"
     moments = random.Random(3)
-    for _ in range(5):
+    for longest in (0.3, 2.5, 2.5, 2.5, 2.5):
         going_on = ["--resume"] if plan.is_file() else []
         process = subprocess.Popen([sys.executable, "-m", "impasto", *map(str, [*command, killed, *going_on])])
-        ends = time.monotonic() + 60
-        while not plan.is_file() and time.monotonic() < ends:
-            time.sleep(0.02)
-        time.sleep(moments.uniform(0, 2.5))
+        wait_until(plan.is_file)
+        time.sleep(moments.uniform(0, longest))
         process.send_signal(signal.SIGKILL)
         process.wait()
-        assert not killed.exists()
-    assert run(*command, killed, "--steady", 0.5, "--resume") == 2
-    assert run(*command, killed) == 2
-    assert run(*command, killed, "--resume") == 0
+        if killed.exists():  # a fast machine has painted all of it by now
+            break
+        assert run(*command, killed, "--steady", 0.5, "--resume") == 2
+        assert run(*command, killed) == 2
+    else:
+        assert run(*command, killed, "--resume") == 0
+    assert going_on
     assert whole.read_bytes() == killed.read_bytes()
 
 
