@@ -11,7 +11,6 @@ from torch import nn
 
 from impasto.device import autocast
 from impasto.losses.wasserstein import Wasserstein, covariance_of
-from impasto.models import strips
 from impasto.models.grain import unsettled, varied
 from impasto.models.instant import STYLE_LAYERS, Instant
 from impasto.models.painter import Painter
@@ -88,11 +87,14 @@ def test_what_is_styled_has_the_mean_and_deviation_that_the_style_asks_for() -> 
 
 
 @pytest.mark.parametrize("enlarge", [False, True])
+@pytest.mark.parametrize("learning", [False, True])
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-4), (torch.bfloat16, 0.05)])
-def test_a_stage_is_a_convolution_normalised_and_styled(enlarge: bool, dtype: torch.dtype, tolerance: float) -> None:
+def test_a_stage_is_a_convolution_normalised_and_styled(
+    enlarge: bool, learning: bool, dtype: torch.dtype, tolerance: float
+) -> None:
     x, scale, shift = random(2, 3, 17, 12) + 5, random(2, 4, 1, 1) + 2, random(2, 4, 1, 1, seed=1)
     stage = Stage(3, 4, enlarge=enlarge)
-    with torch.no_grad():
+    with torch.set_grad_enabled(learning):
         came = WHOLE.stage(x.to(dtype), stage.to(dtype), scale, shift).float()
         larger = F.interpolate(x, scale_factor=2) if enlarge else x
         kernel = stage.convolution.weight.float()
@@ -157,15 +159,24 @@ def test_strips_keep_bfloat16_and_change_little(monkeypatch: pytest.MonkeyPatch)
         assert (rows.float() - whole.float()).abs().mean() < 1 / 255
 
 
-def test_rows_are_measured_alike_on_devices_that_lack_the_fast_way(monkeypatch: pytest.MonkeyPatch) -> None:
-    def lacking(*_: object) -> None:
-        raise NotImplementedError
-
-    rows = random(1, 4, 30, 20) * 3 + 10
-    fast = strips._mean_and_variance(rows)
-    monkeypatch.setattr(torch, "batch_norm_update_stats", lacking)
-    for one, other in zip(fast, strips._mean_and_variance(rows)):
-        torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-3)
+@pytest.mark.parametrize("size", [(240, 320), (120, 4000)])
+def test_pictures_do_not_depend_on_the_number_of_threads(
+    size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("impasto.models.strips._VALUES", 1 << 19)
+    network, threads, painted = painter(), torch.get_num_threads(), []
+    style = network.style(torch.tensor([[0.2, 0.5, 0.3]]))
+    try:
+        for count in (1, 2):
+            torch.set_num_threads(count)
+            seen, stored = content(*size), Stored(6, size[0] // 4, size[1] // 4, torch.device("cpu"))
+            stored.append(seen["relu3_1"])
+            with torch.no_grad():
+                rows = network.draw({"relu3_1": stored}, style, Strips()).rows(0, size[0])
+                painted.append((network(seen, style), rows))
+    finally:
+        torch.set_num_threads(threads)
+    assert all(torch.equal(*pair) for pair in zip(*painted))
 
 
 def test_what_is_flat_is_painted_unevenly_and_detail_is_left_alone() -> None:

@@ -170,8 +170,8 @@ class Whole(Canvas[Tensor]):
 
     def stage(self, x: Tensor, stage: Stage, scale: Tensor, shift: Tensor) -> Tensor:
         x = stage(x)
-        if self.masks is None:
-            return _styled_by_own(x, scale, shift)
+        if self.masks is None and torch.is_grad_enabled():
+            return _styled_in_training(x, scale, shift)
         statistics, shares = self._measured(x)
         return styled(x, statistics, scale, shift, shares)
 
@@ -200,8 +200,11 @@ def doubled(x: Tensor) -> Tensor:
     return F.interpolate(x, scale_factor=2.0, mode="nearest")
 
 
-def _styled_by_own(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
-    """What `styled` makes of pictures by their own statistics, up to five times as fast."""
+def _styled_in_training(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
+    """What `styled` makes of pictures by their own statistics, forth and back in a quarter of the time.
+
+    In its last bits it depends on the number of threads, which no picture may.
+    """
     pictures = zip(x.split(1), scale.expand(len(x), -1, -1, -1), shift.expand(len(x), -1, -1, -1))
     styled = [F.batch_norm(one, None, None, a.flatten(), b.flatten(), True, 0.0, EPSILON) for one, a, b in pictures]
     return F.relu(styled[0] if len(styled) == 1 else torch.cat(styled), inplace=True)
