@@ -19,7 +19,7 @@ from impasto.losses.terms import Statistics
 from impasto.media.files import replacing
 from impasto.models.instant import STYLE_LAYERS, Instant
 from impasto.models.painter import Painter
-from impasto.models.stages import WHOLE, ChannelStatistics, Stage, Style, Whole, styled
+from impasto.models.stages import WHOLE, Style, Whole
 from impasto.models.translator import Translator
 from impasto.shelf.card import Card
 from impasto.shelf.onnx import CARD_KEY, open_session, runtime
@@ -108,14 +108,8 @@ class _PainterGraph(_Seeing):
         self.network = network
 
     def forward(self, content: Tensor, style: Tensor) -> Tensor:
-        return self.draw(content, style, _Formulas())
-
-    def expected(self, content: Tensor, style: Tensor) -> Tensor:
-        return self.draw(content, style, WHOLE)
-
-    def draw(self, content: Tensor, style: Tensor, canvas: Whole) -> Tensor:
         seen = self.see(_padded(content), self.network.content_layers)
-        painted = self.network.draw(seen, self.network.style(style), canvas)
+        painted: Tensor = self.network(seen, self.network.style(style))
         return painted[..., : content.shape[2], : content.shape[3]]
 
 
@@ -169,15 +163,7 @@ def flat_code(style: Style) -> Tensor:
     return torch.cat(parts, 1)
 
 
-class _Formulas(Whole):
-    """Normalised in operations that ONNX has."""
-
-    def stage(self, x: Tensor, stage: Stage, scale: Tensor, shift: Tensor) -> Tensor:
-        x = stage(x)
-        return styled(x, ChannelStatistics.of(x), scale, shift)
-
-
-class _MatrixProducts(_Formulas):
+class _MatrixProducts(Whole):
     """Optimal transport without eigendecompositions, which ONNX lacks: roots by Newton and Schulz's iteration."""
 
     def transported(self, x: Tensor, gaussian: tuple[Tensor, Tensor]) -> Tensor:

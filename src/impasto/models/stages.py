@@ -206,8 +206,8 @@ def _styled_in_training(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
     In its last bits it depends on the number of threads, which no picture may.
     """
     pictures = zip(x.split(1), scale.expand(len(x), -1, -1, -1), shift.expand(len(x), -1, -1, -1))
-    styled = [F.batch_norm(one, None, None, a.flatten(), b.flatten(), True, 0.0, EPSILON) for one, a, b in pictures]
-    return F.relu(styled[0] if len(styled) == 1 else torch.cat(styled), inplace=True)
+    parts = [F.batch_norm(one, None, None, a.flatten(), b.flatten(), True, 0.0, EPSILON) for one, a, b in pictures]
+    return F.relu(torch.cat(parts), inplace=True)
 
 
 def styled(

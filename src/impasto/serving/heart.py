@@ -45,12 +45,14 @@ class Heart:
         """How far the painting has come."""
         self.done, self.note = done, note
 
-    def may_show(self) -> bool:
-        """Whether a preview is due; it is told of, and the next one waits a while."""
-        if time.monotonic() - self._shown_at < _PREVIEW_SECONDS:
-            return False
+    @property
+    def preview_is_due(self) -> bool:
+        """Whether the last one was shown a while ago."""
+        return time.monotonic() - self._shown_at > _PREVIEW_SECONDS
+
+    def tell_of_preview(self) -> None:
+        """There is a new one: only once it is kept, as who hears of it comes for it."""
         self._shown, self._shown_at = self._shown + 1, time.monotonic()
-        return True
 
     def _beat(self) -> None:
         longest = time.monotonic() + (_LONGEST_QUICK if self.job.quick else _LONGEST)

@@ -129,8 +129,9 @@ class Worker:
             heart.tell(step.done, step.message)
             if heart.ended or self.leaving.is_set():
                 break
-            if step.done < 1 and heart.may_show():
+            if step.done < 1 and heart.preview_is_due:
                 self.storage.put(files.preview(job), self._shown(step.picture()))
+                heart.tell_of_preview()
         if heart.lost:
             return False
         picture = step.picture() if step else painting.unpainted()
@@ -157,8 +158,9 @@ class Worker:
                     picture = step.painted.picture
                     if ended := heart.ended or self.leaving.is_set():
                         break
-                    if heart.may_show():
+                    if heart.preview_is_due:
                         self.storage.put(files.preview(job), self._shown(picture))
+                        heart.tell_of_preview()
             written = None if heart.lost else film.written()
             if picture is None or written is None:
                 return False
