@@ -19,9 +19,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from impasto.encoders import load_encoder
 from impasto.encoders.encoder import Encoder
-from impasto.losses.terms import Targets, joined
+from impasto.losses.terms import Targets
 from impasto.media.geometry import resample
 from impasto.media.image import Picture, read
 from impasto.media.writing import write
@@ -31,8 +30,7 @@ from impasto.training.instant import InstantTask
 from impasto.training.loop import launch, learn
 from impasto.training.pictures import Crops, find_pictures, split
 from impasto.training.settings import InstantTraining
-from impasto.training.styles import channels_of, describe_styles
-from impasto.training.task import STYLE
+from impasto.training.styles import STYLE, Book, Eyes, channels_of, describe_styles
 
 ADAIN_RATE = 1e-3
 WIDTHS = (128, 96, 96, 64, 48, 48, 16)
@@ -74,22 +72,22 @@ def main() -> None:
     arguments = parser.parse_args()
     settings = InstantTraining(steps=arguments.steps, validate_every=10**9, device="cpu")
     data, fabric = arguments.shared / "data", launch(settings)
-    encoder = load_encoder("compact").to(memory_format=torch.channels_last)
+    eyes = Eyes.of(fabric)
     photos, paintings = (split(paths) for paths in find_pictures([data / "photos", data / "paintings"]))
-    book = joined([told for _, told in describe_styles(encoder, paintings.training[::4], [1.0, 0.66], set())])
-    channels = channels_of(encoder)
+    book = Book.joined([page for _, page in describe_styles(eyes, paintings.training[::4], [1.0, 0.66], set())])
+    channels = channels_of(eyes.own)
     print("| network | style | content |\n|---|---|---|")
     for name, make, rate in (("AdaIN", AdaIN, ADAIN_RATE), ("instant", Instant, settings.learning_rate)):
         settings = settings.model_copy(update={"learning_rate": rate})
         torch.manual_seed(0)
         network = make(channels)
         crops = Crops([photos.training], settings.crop_size, disturbed=0.0)
-        task = InstantTask(network, encoder, book, (torch.empty(0), book, None), settings)  # type: ignore[arg-type]
+        task = InstantTask(network, eyes, book, (torch.empty(0), book, None), settings)  # type: ignore[arg-type]
         for progress in learn(task, crops, settings, fabric):
             if progress.step % 50 == 0:
                 print(name, progress.step, progress.losses, file=sys.stderr)
         network.load_state_dict(progress.network())
-        style, content = judged(arguments.shared, arguments.output / name, network, encoder)
+        style, content = judged(arguments.shared, arguments.output / name, network, eyes.own)
         print(f"| {name} | {style:.3f} | {content:.3f} |", flush=True)
 
 

@@ -11,18 +11,15 @@ from collections.abc import Iterator
 from itertools import islice, repeat
 from pathlib import Path
 
-import torch
 from torch import Tensor
 
-from impasto.encoders import load_encoder
-from impasto.losses.terms import joined
 from impasto.models.painter import Painter
 from impasto.training.loading import Loader
 from impasto.training.loop import _Session, launch
 from impasto.training.painter import PainterTask
 from impasto.training.pictures import Crops, find_pictures
 from impasto.training.settings import PainterTraining
-from impasto.training.styles import channels_of, describe_styles
+from impasto.training.styles import Book, Eyes, channels_of, describe_styles
 from impasto.training.task import unseen
 
 STYLE = Path(__file__).parent.parent / "examples" / "styles" / "swirls.jpg"
@@ -32,11 +29,12 @@ STEPS = 12
 def main(photos: Path, rounds: int) -> None:
     """Print both speeds and their ratio."""
     settings = PainterTraining(device="cpu", validate_every=10**9)
-    fabric, encoder = launch(settings), load_encoder("compact").to(memory_format=torch.channels_last)
-    book = joined([told for _, told in describe_styles(encoder, [STYLE], [1.0], set())])
+    fabric = launch(settings)
+    eyes = Eyes.of(fabric)
+    book = Book.joined([page for _, page in describe_styles(eyes, [STYLE], [1.0], set())])
     (paths,) = find_pictures([photos])
-    network = Painter({"relu3_1": channels_of(encoder)["relu3_1"]}, 1)
-    task = PainterTask(network, encoder, book, unseen(paths, book, 8, settings), settings)
+    network = Painter({"relu3_1": channels_of(eyes.own)["relu3_1"]}, 1)
+    task = PainterTask(network, eyes, book, unseen(paths, book, 8, settings), settings, [STYLE.stem])
     session = _Session(task, settings, fabric)
     crops = Crops([paths], settings.crop_size, disturbed=0.0)
     loaded = Loader(crops, settings.batch).batches()

@@ -20,12 +20,13 @@ import torch
 from PIL import Image
 
 from impasto.errors import DivergedError, InputError, OutputError, PictureError, RecordError, SettingsError
+from impasto.models.painter import Painter
 from impasto.shelf.card import load_model, read_card
 from impasto.shelf.models import find
 from impasto.training.instant import train_instant
 from impasto.training.loading import Loader
 from impasto.training.loop import learning_rate
-from impasto.training.painter import train_painter
+from impasto.training.painter import train_painter, widened
 from impasto.training.pictures import Crops, find_pictures, split
 from impasto.training.run_folder import RunFolder
 from impasto.training.settings import InstantTraining, PainterTraining, Training
@@ -156,6 +157,21 @@ def test_a_painter_learns(folder: Path, style: Path, tmp_path: Path) -> None:
     assert read_card(more).training["from"]["name"] == "one.impasto"
     with pytest.raises(SettingsError, match="a painter goes on from another painter"):
         list(train_painter([style], more, quick, photos=[folder], start=find("instant")))
+
+
+def test_a_widened_painter_paints_as_before_and_its_new_channels_learn() -> None:
+    learned = Painter({"relu3_1": 12}, 3, widths=(8, 8, 8, 8), blocks=1)
+    wide = widened(learned, (12, 8, 16, 10))
+    seen, mixture = {"relu3_1": torch.rand(1, 12, 24, 32)}, torch.tensor([[0.2, 0.5, 0.3]])
+    with torch.no_grad():
+        before, after = (network.eval()(seen, network.style(mixture)) for network in (learned, wide))
+    assert float((before - after).abs().max()) < 1e-5
+    wide(seen, wide.style(mixture)).square().sum().backward()
+    for layer, new in ((wide.stages[1], slice(8, 12)), (wide.stages[-1], slice(8, 16))):
+        assert float(layer.convolution.weight.grad[:8, new].abs().mean()) > 0
+    assert float(wide.output.weight.grad[:, 8:].abs().mean()) > 0
+    with pytest.raises(SettingsError, match=r"widths \[8, 8, 8, 8\], which can only grow; not \[8, 8, 8, 4\]"):
+        widened(learned, (8, 8, 8, 4))
 
 
 def test_content_counts_for_each_style_as_it_is_told(folder: Path, style: Path, save: Any, tmp_path: Path) -> None:

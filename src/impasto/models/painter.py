@@ -15,6 +15,8 @@ from torch import Tensor, nn
 
 from impasto.models.stages import Canvas, Field, Stage, Style, steps_of, whole_for
 
+WIDTHS = (64, 64, 32, 16)
+
 
 class Painter(nn.Module):
     """Conditional instance normalisation: a row of scales and shifts for each style and size, shared convolutions.
@@ -33,7 +35,7 @@ class Painter(nn.Module):
         self,
         channels: Mapping[str, int],
         styles: int,
-        widths: Sequence[int] = (64, 64, 32, 16),
+        widths: Sequence[int] = WIDTHS,
         blocks: int = 3,
         sizes: Sequence[int] = (512,),
     ) -> None:

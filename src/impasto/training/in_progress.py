@@ -18,7 +18,8 @@ from impasto.losses.content import Content
 from impasto.losses.terms import Term, describe
 from impasto.models.instant import STYLE_LAYERS
 from impasto.training.pictures import Crops
-from impasto.training.task import CONTENT_LAYERS, STYLE
+from impasto.training.styles import STYLE
+from impasto.training.task import CONTENT_LAYERS
 
 _AT_ONCE = 12
 _FEWEST_STEPS, _MOST_STEPS = 8, 40

@@ -8,9 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from impasto.encoders import load_encoder
 from impasto.errors import SettingsError
-from impasto.losses.terms import Targets, joined
 from impasto.models.instant import Instant
 from impasto.shelf.card import load_model, write_model
 from impasto.training.loop import Progress, launch
@@ -18,7 +16,7 @@ from impasto.training.pictures import Crops, split_sources
 from impasto.training.report import Report, model_card, training_record
 from impasto.training.run_folder import RunFolder
 from impasto.training.settings import InstantTraining
-from impasto.training.styles import channels_of, describe_styles
+from impasto.training.styles import Book, Eyes, channels_of, describe_styles
 from impasto.training.task import Choice, StyleTask, tested, unseen
 
 SCALES = (1.0, 0.66)
@@ -27,24 +25,30 @@ _DESCRIBING = 0.5  # of the time limit, at most: what has not been described by 
 
 
 class InstantTask(StyleTask):
-    """Any style: the network reads it from the statistics that it is to reach."""
+    """Any style, which the network reads from its statistics."""
 
     content_layers = Instant.content_layers
 
-    def paint(self, network: nn.Module, seen: Mapping[str, Tensor], styles: Targets, choice: Choice) -> Tensor:
+    def paint(self, network: nn.Module, seen: Mapping[str, Tensor], styles: Book, choice: Choice) -> Tensor:
         assert isinstance(network, Instant)
-        painted: Tensor = network(seen, network.style(styles))
+        painted: Tensor = network(seen, network.style(styles.reads))
         return painted
 
 
-def _with_blocks(learned: nn.Module, network: Instant) -> Instant:
-    """`network` with all that `learned` knows; blocks that it has beyond that change next to nothing yet.
+def _begin(start: Path | None, channels: Mapping[str, int], blocks: int) -> Instant:
+    """A new network, with all that the one of `start` knows; blocks beyond that change next to nothing yet.
 
     Raises:
-        SettingsError: it has fewer blocks.
+        SettingsError: `start` is another kind of network, or has more blocks.
+        WeightsError: it is damaged.
     """
-    assert isinstance(learned, Instant)
-    if learned.blocks > network.blocks:
+    network = Instant(channels, blocks=blocks)
+    if start is None:
+        return network
+    card, learned = load_model(start)
+    if not isinstance(learned, Instant):
+        raise SettingsError(f"{start} is a {card.kind}; an instant network goes on from another instant network.")
+    if learned.blocks > blocks:
         raise SettingsError(f"The network to go on from has {learned.blocks} blocks; give --blocks {learned.blocks}.")
     network.load_state_dict({**network.state_dict(), **learned.state_dict()})
     return network
@@ -72,30 +76,28 @@ def train_instant(
     state = run_folder.load(settings) if resume else None
     photo_split, painting_split = split_sources(photos, settings), split_sources(paintings, settings)
     fabric = launch(settings)
-    encoder = load_encoder("compact").to(fabric.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    eyes = Eyes.of(fabric)
     torch.manual_seed(settings.seed)
 
-    def described(paths: Sequence[Path]) -> Targets:
-        return joined([description for _, description in describe_styles(encoder, paths, [1.0], set())])
+    def described(paths: Sequence[Path]) -> Book:
+        return Book.joined([page for _, page in describe_styles(eyes, paths, [1.0], set())])
 
-    network = Instant(channels_of(encoder), blocks=settings.blocks)
-    if start:
-        card, learned = load_model(start)
-        if card.kind != "instant":
-            raise SettingsError(f"{start} is a {card.kind}; an instant network goes on from another instant network.")
-        network = _with_blocks(learned, network)
+    channels = channels_of(eyes.own)
+    network = _begin(start, channels, settings.blocks)
     broken: set[Path] = set()
-    descriptions = []
-    for share, description in describe_styles(encoder, painting_split.training, SCALES, broken):
-        descriptions.append(description)
+    pages = []
+    for share, page in describe_styles(eyes, painting_split.training, SCALES, broken):
+        pages.append(page)
         if settings.minutes and run_folder.spent > _DESCRIBING * 60 * settings.minutes:
             break
         yield Report(0.0, f"describing paintings, {share:.0%}", silent=not fabric.is_global_zero)
+    book = Book.joined(pages)
+    pages.clear()
 
     validation = unseen(
         photo_split.validation, described(painting_split.validation[:_VALIDATION]), _VALIDATION, settings
     )
-    task = InstantTask(network, encoder, joined(descriptions), validation, settings)
+    task = InstantTask(network, eyes, book, validation, settings)
     crops = Crops([photo_split.training], settings.crop_size, seed=settings.seed, disturbed=0.0)
 
     progress: Progress | None = None
@@ -106,7 +108,7 @@ def train_instant(
         return
 
     test = unseen(photo_split.test, described(painting_split.test[:_TEST]), _TEST, settings)
-    architecture = {"channels": channels_of(encoder), "blocks": settings.blocks}
+    architecture = {"channels": channels, "blocks": settings.blocks}
     sources = {"photos": [path.name for path in photos], "paintings": [path.name for path in paintings]}
     record = {**training_record(progress, settings, start), **sources, "test": tested(task, progress, test)}
     write_model(output, model_card("instant", "Any style in one pass.", architecture, record), progress.network())

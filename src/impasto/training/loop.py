@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 _REMEMBERED = 50
 _LAST_STEPS = 12  # what the test pictures at the end take, in steps: 96 seen forwards, where a step goes there and back
-_FROZEN = "encoder."
+_FROZEN = ("encoder.", "judge.")
 _PARTED = ("connection closed", "connection reset", "broken pipe", "timed out", "gloo", "nccl", "distbackenderror")
 
 State = dict[str, Any]

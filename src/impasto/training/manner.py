@@ -13,7 +13,7 @@ from impasto.losses.terms import Targets
 from impasto.models.instant import STYLE_LAYERS
 from impasto.models.painter import Painter
 from impasto.models.translator import Translator
-from impasto.training.task import STYLE
+from impasto.training.styles import STYLE
 
 Generator: TypeAlias = Painter | Translator
 

@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 
-from impasto.encoders import load_encoder
-from impasto.encoders.encoder import Encoder
 from impasto.errors import PictureError, SettingsError, UnknownName
-from impasto.losses.terms import Targets, joined, part_of
+from impasto.losses.terms import Targets, part_of
 from impasto.media.image import read
 from impasto.models.instant import STYLE_LAYERS
-from impasto.models.painter import Painter
+from impasto.models.painter import WIDTHS, Painter
 from impasto.settings import style_size
 from impasto.shelf.card import load_model, write_model
 from impasto.training.loop import Progress, launch
@@ -23,8 +22,8 @@ from impasto.training.pictures import Crops, Split, find_pictures, split_sources
 from impasto.training.report import Report, model_card, training_record
 from impasto.training.run_folder import RunFolder
 from impasto.training.settings import PainterTraining
-from impasto.training.styles import channels_of, describe_style
-from impasto.training.task import STYLE, Choice, StyleTask, tested, unseen
+from impasto.training.styles import STYLE, Book, Eyes, channels_of, describe_style, device_of
+from impasto.training.task import Choice, StyleTask, tested, unseen
 from impasto.weights.files import sha256
 
 _TRIED = 8
@@ -36,17 +35,17 @@ class PainterTask(StyleTask):
 
     content_layers = Painter.content_layers
 
-    def __init__(self, network: Painter, encoder: Encoder, book: Targets, validation: tuple[Tensor, Targets, Choice],
+    def __init__(self, network: Painter, eyes: Eyes, book: Book, validation: tuple[Tensor, Book, Choice],
                  settings: PainterTraining, names: Sequence[str]) -> None:  # fmt: skip
-        super().__init__(network, encoder, book, validation, settings)
+        super().__init__(network, eyes, book, validation, settings)
         own = [settings.content_weights.get(name, settings.content_weight) for name in names]
         rows = torch.tensor(own).repeat_interleave(len(network.sizes))
-        self._content_weights = rows.to(book[STYLE_LAYERS[0]]["mean"].device)
+        self._content_weights = rows.to(device_of(eyes.own))
 
     def content_weights(self, choice: Choice) -> Tensor:
         return choice.mix(self._content_weights)
 
-    def paint(self, network: nn.Module, seen: Mapping[str, Tensor], styles: Targets, choice: Choice) -> Tensor:
+    def paint(self, network: nn.Module, seen: Mapping[str, Tensor], styles: Book, choice: Choice) -> Tensor:
         assert isinstance(network, Painter)
         rows = torch.eye(network.styles * len(network.sizes), device=next(network.parameters()).device)
         painted: Tensor = network(seen, network.mixed(choice.mix(rows)))
@@ -89,14 +88,14 @@ def train_painter(
     state = run_folder.load(settings) if resume else None
     photo_split = split_sources(photos, settings) if photos else _shipped_photos()
     fabric = launch(settings)
-    encoder = load_encoder("compact").to(fabric.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    eyes = Eyes.of(fabric)
     torch.manual_seed(settings.seed)
 
     sizes = tuple(sorted({*settings.sizes}))
-    book = joined([_described(encoder, style, size, settings.style_scale) for style in styles for size in sizes])
+    book = Book.joined([_described(eyes, style, size, settings.style_scale) for style in styles for size in sizes])
     validation = unseen(photo_split.validation, book, _VALIDATION, settings)
-    network = _begin(start, names, sizes, encoder, book, validation[0])
-    task = PainterTask(network, encoder, book, validation, settings, names)
+    network = _begin(start, names, settings, eyes, book.wants, validation[0])
+    task = PainterTask(network, eyes, book, validation, settings, names)
     crops = Crops([photo_split.training], settings.crop_size, seed=settings.seed, disturbed=0.0)
 
     progress: Progress | None = None
@@ -117,8 +116,8 @@ def train_painter(
     write_model(output, model_card("painter", description, network.architecture, record, names), progress.network())
 
 
-def _described(encoder: Encoder, style: Path, size: int, scale: float) -> Targets:
-    """The statistics of a style, seen at a long side of `size`, times `scale`.
+def _described(eyes: Eyes, style: Path, size: int, scale: float) -> Book:
+    """A style's page, seen at a long side of `size`, times `scale`.
 
     Raises:
         PictureError: it cannot be read, or is all one colour.
@@ -126,29 +125,30 @@ def _described(encoder: Encoder, style: Path, size: int, scale: float) -> Target
     picture = read(style, style_size(size, scale)).pixels
     if float(picture.amax((2, 3)).sub(picture.amin((2, 3))).max()) < 2 / 255:
         raise PictureError(f"{style} is all one colour, so there is no manner in it to learn; give another painting.")
-    return describe_style(encoder, picture.to(next(encoder.parameters()).device))
+    return describe_style(eyes, picture.to(device_of(eyes.own)))
 
 
 def _begin(
     start: Path | None,
     names: Sequence[str],
-    sizes: tuple[int, ...],
-    encoder: Encoder,
+    settings: PainterTraining,
+    eyes: Eyes,
     book: Targets,
     crops: Tensor,
 ) -> Painter:
-    """A new painter, or that of `start` with rows for each of the styles."""
-    channels = {"relu3_1": channels_of(encoder)["relu3_1"]}
+    """A new painter, or that of `start` with rows for each of the styles, widened if that is asked for."""
+    channels, sizes = {"relu3_1": channels_of(eyes.own)["relu3_1"]}, tuple(sorted({*settings.sizes}))
     if start is None:
-        return Painter(channels, len(names), sizes=sizes)
+        return Painter(channels, len(names), settings.widths or WIDTHS, sizes=sizes)
     card, learned = load_model(start)
     if not isinstance(learned, Painter):
         raise SettingsError(f"{start} is an {card.kind} network; a painter goes on from another painter.")
+    learned = widened(learned, settings.widths) if settings.widths else learned
     learned.requires_grad_(True).to(crops.device)
     if card.styles == tuple(names) and learned.sizes == sizes:
         return learned
     known = [name in card.styles for name in names]
-    nearest = [] if all(known) else _nearest(learned, encoder, book, crops[:_TRIED])
+    nearest = [] if all(known) else _nearest(learned, eyes, book, crops[:_TRIED])
     rows: list[int] = []
     for name in names:
         for size in sizes:
@@ -169,14 +169,41 @@ def restyled(learned: Painter, rows: Sequence[int], sizes: tuple[int, ...] = (51
     return network
 
 
+def widened(learned: Painter, widths: Sequence[int]) -> Painter:
+    """A painter of more channels, which paints like `learned` until the new ones have learned something (Net2Net).
+
+    Raises:
+        SettingsError: fewer channels than it has.
+    """
+    known = learned.architecture["widths"]
+    if any(wide < narrow for wide, narrow in zip(widths, known)):
+        raise SettingsError(f"The painter to go on from has widths {known}, which can only grow; not {list(widths)}.")
+    network = Painter(**{**learned.architecture, "widths": list(widths)})
+    convolutions = [
+        [*(stage.convolution for stage in painter.stages), painter.output] for painter in (learned, network)
+    ]
+    with torch.no_grad():
+        before = after = 0
+        for narrow, wide in zip(*convolutions):
+            count = narrow.out_channels
+            wide.weight[:count, before:after] = 0
+            wide.weight[:count, :before] = narrow.weight[:, :before]
+            wide.weight[:count, after:] = narrow.weight[:, before:]
+            before, after = count, wide.out_channels
+        cast(Tensor, network.output.bias).copy_(cast(Tensor, learned.output.bias))
+        for narrow, wide in zip([*learned.scales, *learned.shifts], [*network.scales, *network.shifts]):
+            wide[:, : narrow.shape[1]] = narrow
+    return network
+
+
 @torch.no_grad()
-def _nearest(learned: Painter, encoder: Encoder, book: Targets, crops: Tensor) -> list[int]:
+def _nearest(learned: Painter, eyes: Eyes, book: Targets, crops: Tensor) -> list[int]:
     """For each row of the book, the learned one whose results come nearest to its statistics."""
-    seen = encoder(crops.contiguous(memory_format=torch.channels_last), learned.content_layers)
+    seen = eyes.own(crops.contiguous(memory_format=torch.channels_last), learned.content_layers)
     distances = []
     count = learned.styles * len(learned.sizes)
     for row in torch.eye(count, device=crops.device):
-        features = encoder(learned(seen, learned.mixed(row.expand(len(crops), -1))), STYLE_LAYERS)
+        features = eyes.judge(learned(seen, learned.mixed(row.expand(len(crops), -1))), STYLE_LAYERS)
         described = {layer: STYLE.describe(seen) for layer, seen in features.items()}
         distances.append([_distance(described, book, style) for style in range(len(book[STYLE_LAYERS[0]]["mean"]))])
     return [min(range(count), key=lambda row: distances[row][style]) for style in range(len(distances[0]))]

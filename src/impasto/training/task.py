@@ -18,17 +18,15 @@ from impasto.engine.attack import attack, noisy
 from impasto.losses.content import content_distances
 from impasto.losses.grid import grid_regularity
 from impasto.losses.smoothness import TotalVariation
-from impasto.losses.terms import Targets
-from impasto.losses.wasserstein import Wasserstein
 from impasto.media.geometry import shift
 from impasto.models.instant import STYLE_LAYERS
 from impasto.training.pictures import Crops
 from impasto.training.settings import Training
+from impasto.training.styles import STYLE, Book, Eyes
 
 if TYPE_CHECKING:
     from impasto.training.loop import Progress
 
-STYLE = Wasserstein(root=True)
 SMOOTHNESS = TotalVariation("l1")
 CONTENT_LAYERS = ("relu3_4", "relu4_2")
 _SHEET = 8
@@ -53,11 +51,13 @@ class Choice:
             mixture.append(chance.random() if chance.random() < _MIXED else 0.0)
         return Choice(torch.tensor(styles), torch.tensor(mixture))
 
-    def of(self, book: Targets) -> Targets:
-        """The statistics (N, ...) that are to be reached."""
-        return {
-            layer: {name: self.mix(statistics) for name, statistics in named.items()} for layer, named in book.items()
-        }
+    def of(self, book: Book) -> Book:
+        """The statistics (N, ...) of the N styles."""
+        reads, wants = (
+            {layer: {name: self.mix(rows) for name, rows in named.items()} for layer, named in targets.items()}
+            for targets in (book.reads, book.wants)
+        )
+        return Book(reads, wants)
 
     def mix(self, rows: Tensor) -> Tensor:
         """(N, ...) of one row (M, ...) per style."""
@@ -132,25 +132,25 @@ class Task(nn.Module):
 
 
 class StyleTask(Task):
-    """A network, the frozen encoder that judges it, and a book of styles to be learned.
+    """A network, the frozen encoders that it sees and is judged by, and a book of styles to be learned.
 
     Args:
         network: what learns.
-        encoder: what sees.
-        book: {layer: statistics of M styles (M, ...)} for training.
+        eyes: what sees.
+        book: styles for training.
         validation: crops (V, 3, S, S) that are not learned from, with the book and the choice of their styles.
     """
 
     def __init__(
         self,
         network: nn.Module,
-        encoder: Encoder,
-        book: Targets,
-        validation: tuple[Tensor, Targets, Choice],
+        eyes: Eyes,
+        book: Book,
+        validation: tuple[Tensor, Book, Choice],
         settings: Training,
     ) -> None:
         super().__init__()
-        self.network, self.encoder, self.settings = network, encoder, settings
+        self.network, self.encoder, self.judge, self.settings = network, eyes.own, eyes.judge, settings
         self.book, self.validation = book, validation
 
     @property
@@ -159,7 +159,7 @@ class StyleTask(Task):
         """What the network sees of the photo."""
 
     @abstractmethod
-    def paint(self, network: nn.Module, seen: Mapping[str, Tensor], styles: Targets, choice: Choice) -> Tensor:
+    def paint(self, network: nn.Module, seen: Mapping[str, Tensor], styles: Book, choice: Choice) -> Tensor:
         """Pictures (N, 3, S, S) by `network`."""
 
     def content_weights(self, choice: Choice) -> Tensor | float:
@@ -168,8 +168,7 @@ class StyleTask(Task):
 
     def forward(self, crops: Tensor, indices: Sequence[int]) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss () of painting crops (N, 3, S, S), and its parts."""
-        count = len(next(iter(self.book[STYLE_LAYERS[0]].values())))
-        choice = Choice.draw(indices, count, self.settings.seed)
+        choice = Choice.draw(indices, self.book.count, self.settings.seed)
         styles = choice.of(self.book)
         painted, loss, parts = self._judged(self.network, crops, styles, choice)
         habits = self.habits(
@@ -201,20 +200,20 @@ class StyleTask(Task):
         return torch.cat([torch.cat([*row], 2) for row in (crops, painted.float())], 1).cpu()
 
     def _judged(
-        self, network: nn.Module, crops: Tensor, styles: Targets, choice: Choice
+        self, network: nn.Module, crops: Tensor, styles: Book, choice: Choice
     ) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
         crops = crops.contiguous(memory_format=torch.channels_last)
         with torch.no_grad():
-            seen = self.encoder(crops, {*self.content_layers, *CONTENT_LAYERS})
+            seen, photo = self.encoder(crops, self.content_layers), self.judge(crops, CONTENT_LAYERS)
         painted = self.paint(network, seen, styles, choice)
-        features = self.encoder(painted, {*STYLE_LAYERS, *CONTENT_LAYERS})
+        features = self.judge(painted, {*STYLE_LAYERS, *CONTENT_LAYERS})
         with exactly(crops.device):
             style = sum(
-                STYLE.compare(STYLE.describe(features[layer]), STYLE.prepare(styles[layer])).mean()
+                STYLE.compare(STYLE.describe(features[layer]), STYLE.prepare(styles.wants[layer])).mean()
                 for layer in STYLE_LAYERS
             )
             assert isinstance(style, Tensor)
-            style, contents = style / len(STYLE_LAYERS), content_distances(features, seen, CONTENT_LAYERS)
+            style, contents = style / len(STYLE_LAYERS), content_distances(features, photo, CONTENT_LAYERS)
             smoothness = SMOOTHNESS.compare(SMOOTHNESS.describe(painted.float()), {})
             weights = self.settings
             loss = weights.style_weight * style + (self.content_weights(choice) * contents).mean()
@@ -227,15 +226,18 @@ class StyleTask(Task):
         )
 
 
-def unseen(photos: Sequence[Path], styles: Targets, count: int, settings: Training) -> tuple[Tensor, Targets, Choice]:
+def unseen(photos: Sequence[Path], styles: Book, count: int, settings: Training) -> tuple[Tensor, Book, Choice]:
     """Crops (count, 3, S, S) of photos that are not learned from, each with one of the M `styles` in turn."""
     crops = Crops([photos], settings.crop_size, seed=settings.seed, disturbed=0.0).draw(count)
-    means = styles[STYLE_LAYERS[0]]["mean"]
-    order = torch.arange(count) % len(means)
-    return crops.to(means.device), styles, Choice(torch.stack([order, order], 1), torch.zeros(count))
+    order = torch.arange(count) % styles.count
+    return (
+        crops.to(styles.wants[STYLE_LAYERS[0]]["mean"].device),
+        styles,
+        Choice(torch.stack([order, order], 1), torch.zeros(count)),
+    )
 
 
-def tested(task: StyleTask, progress: Progress, test: tuple[Tensor, Targets, Choice]) -> dict[str, float]:
+def tested(task: StyleTask, progress: Progress, test: tuple[Tensor, Book, Choice]) -> dict[str, float]:
     """Losses of the best weights on pictures that neither learning nor choosing has seen."""
     network = task.network
     network.load_state_dict(progress.network())
