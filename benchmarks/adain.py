@@ -27,8 +27,9 @@ from impasto.media.writing import write
 from impasto.models.instant import STYLE_LAYERS, Instant
 from impasto.models.stages import Stage, Style
 from impasto.training.instant import InstantTask
-from impasto.training.loop import launch, learn
+from impasto.training.loop import learn
 from impasto.training.pictures import Crops, find_pictures, split
+from impasto.training.processes import launch
 from impasto.training.settings import InstantTraining
 from impasto.training.styles import STYLE, Book, Eyes, channels_of, describe_styles
 

@@ -15,9 +15,10 @@ from torch import Tensor
 
 from impasto.models.painter import Painter
 from impasto.training.loading import Loader
-from impasto.training.loop import _Session, launch
+from impasto.training.loop import _Session
 from impasto.training.painter import PainterTask
 from impasto.training.pictures import Crops, find_pictures
+from impasto.training.processes import launch
 from impasto.training.settings import PainterTraining
 from impasto.training.styles import Book, Eyes, channels_of, describe_styles
 from impasto.training.task import unseen

@@ -20,10 +20,11 @@ from impasto.models.painter import Painter
 from impasto.models.translator import Translator
 from impasto.shelf.card import Card, load_model, write_model
 from impasto.training.adversarial import CONTRAST_LAYERS, Contrast, Cycle, Duel, Pool
-from impasto.training.loop import Progress, launch
+from impasto.training.loop import Progress
 from impasto.training.manner import Generator, described, manner_distance, paint, pooled
 from impasto.training.painter import restyled
 from impasto.training.pictures import Crops, Split, find_pictures, split
+from impasto.training.processes import launch
 from impasto.training.report import Report, model_card, training_record
 from impasto.training.run_folder import RunFolder
 from impasto.training.settings import CollectionTraining

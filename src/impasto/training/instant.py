@@ -11,8 +11,9 @@ from torch import Tensor, nn
 from impasto.errors import SettingsError
 from impasto.models.instant import Instant
 from impasto.shelf.card import load_model, write_model
-from impasto.training.loop import Progress, launch
+from impasto.training.loop import Progress
 from impasto.training.pictures import Crops, split_sources
+from impasto.training.processes import launch
 from impasto.training.report import Report, model_card, training_record
 from impasto.training.run_folder import RunFolder
 from impasto.training.settings import InstantTraining

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import math
-import os
-import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass, field
 from statistics import median
@@ -16,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from impasto.device import choose_device, in_bfloat16
-from impasto.errors import DivergedError, PartedError, SettingsError
+from impasto.errors import DivergedError
 from impasto.training.loading import Loader
 from impasto.training.pictures import Crops
+from impasto.training.processes import end_together, together
 from impasto.training.settings import Training
 from impasto.training.task import Task
 
@@ -29,7 +26,6 @@ if TYPE_CHECKING:
 _REMEMBERED = 50
 _LAST_STEPS = 12  # what the test pictures at the end take, in steps: 96 seen forwards, where a step goes there and back
 _FROZEN = ("encoder.", "judge.")
-_PARTED = ("connection closed", "connection reset", "broken pipe", "timed out", "gloo", "nccl", "distbackenderror")
 
 State = dict[str, Any]
 
@@ -62,37 +58,6 @@ class Progress:
         return self.session.task.sheet(self.session.average)
 
 
-def launch(settings: Training) -> Fabric:
-    """The processes of a training: this one, or one per device, or those that torchrun or a cluster has begun.
-
-    Raises:
-        SettingsError: the device is not there, or an extra is missing.
-    """
-    try:
-        import tensorboard  # noqa: F401
-        from lightning_fabric import Fabric
-    except ImportError as error:
-        raise SettingsError("Training needs an extra; install it with: pip install 'impasto[train]'.") from error
-
-    device = choose_device(settings.device)
-    world = int(os.environ["WORLD_SIZE"]) if _begun_by_others() else settings.devices
-    here = int(os.environ["LOCAL_WORLD_SIZE"]) if _begun_by_others() else world
-    fabric = Fabric(
-        accelerator=device.type,
-        devices=here,
-        num_nodes=world // here,
-        strategy="ddp" if world > 1 else "auto",
-        precision="bf16-mixed" if in_bfloat16(device, settings.precision) else "32-true",
-    )
-    fabric.launch()
-    return fabric
-
-
-def _begun_by_others() -> bool:
-    """Whether this process is one of several that torchrun has begun, or who does as it does."""
-    return "TORCHELASTIC_RUN_ID" in os.environ
-
-
 def learn(
     task: Task,
     crops: Crops,
@@ -118,50 +83,9 @@ def learn(
             yield session.standing()
         while not session.finished():
             yield session.advance(batches)
-        _part(fabric)
+        end_together(fabric)
     finally:
         batches.close()  # type: ignore[attr-defined]
-
-
-def _part(fabric: Fabric) -> None:
-    """End what the processes have in common while all are still there: what comes after is the first one's alone.
-
-    The others end at once: a tenth waited for ever, where an interpreter that ends holds what gloo's thread needs.
-    """
-    if fabric.world_size == 1:
-        return
-    if _begun_by_others():
-        with _together(fabric):
-            fabric.barrier()
-        return
-    with _together(fabric):
-        store = torch.distributed.distributed_c10d._get_default_store()
-        if fabric.is_global_zero:  # last, as who still waits for a message when the first is gone waits for ever
-            store.wait([f"parted {rank}" for rank in range(1, fabric.world_size)])
-            torch.distributed.destroy_process_group()
-            return
-        store.set(f"parted {fabric.global_rank}", "")
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(0)
-
-
-@contextmanager
-def _together(fabric: Fabric) -> Iterator[None]:
-    """What all processes of a training do together; where another one has left, this one ends as well.
-
-    Raises:
-        PartedError: it has.
-    """
-    try:
-        yield
-    except RuntimeError as error:
-        if fabric.world_size == 1 or not any(sign in str(error).lower() for sign in _PARTED):
-            raise
-        raise PartedError(
-            "Another process of the training has ended, so this one does, too; the same command with --resume goes on "
-            "from the last checkpoint."
-        ) from error
 
 
 class _Session:
@@ -193,7 +117,7 @@ class _Session:
         if self.settings.minutes is not None:
             share = max(share, (self.spent + _LAST_STEPS * self._pace()) / (60 * self.settings.minutes))
         if self.fabric.world_size > 1:
-            with _together(self.fabric):
+            with together(self.fabric):
                 share = float(self.fabric.broadcast(share))
         return min(1.0, share)
 
@@ -215,7 +139,7 @@ class _Session:
             waited += time.monotonic() - asked
             last = part == self.settings.accumulate - 1
             with (
-                _together(self.fabric),
+                together(self.fabric),
                 self.fabric.no_backward_sync(self.module, enabled=not last and self.fabric.world_size > 1),
             ):
                 loss, parts = self.module(crops.to(self.fabric.device, non_blocking=True), indices)
@@ -246,7 +170,7 @@ class _Session:
         """Of all processes, so that what one finds out, all do."""
         if self.fabric.world_size == 1:
             return value
-        with _together(self.fabric):
+        with together(self.fabric):
             return float(self.fabric.all_reduce(torch.tensor(value), reduce_op="sum"))  # type: ignore[arg-type]
 
     def standing(

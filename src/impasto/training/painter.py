@@ -17,8 +17,9 @@ from impasto.models.instant import STYLE_LAYERS
 from impasto.models.painter import WIDTHS, Painter
 from impasto.settings import style_size
 from impasto.shelf.card import load_model, write_model
-from impasto.training.loop import Progress, launch
+from impasto.training.loop import Progress
 from impasto.training.pictures import Crops, Split, find_pictures, split_sources
+from impasto.training.processes import launch
 from impasto.training.report import Report, model_card, training_record
 from impasto.training.run_folder import RunFolder
 from impasto.training.settings import PainterTraining
