@@ -136,9 +136,9 @@ class Recipe(OptimizerSettings, Look):
     content_layers: dict[str, float] = Field(
         {"relu3_4": 0.5, "relu4_2": 0.5}, description="Layers that judge content, with weights."
     )
-    content_weight: float = Field(0.17, ge=0, description="Weight of content, for pictures of up to 512 px.")
+    content_weight: float = Field(0.16, ge=0, description="Weight of content, for pictures of up to 512 px.")
     content_growth: float = Field(
-        1.0, ge=0, le=2, description="Power of the size, up to 2048 px over 512 px, by which content weighs more."
+        1.05, ge=0, le=2, description="Power of the size, up to 2048 px over 512 px, by which content weighs more."
     )
     smoothness: Literal["l1", "l2"] = Field(
         "l2", description="What smoothness is: total variation, absolute or squared."
@@ -152,7 +152,7 @@ class Recipe(OptimizerSettings, Look):
         1.0, ge=0, le=1, description="Share of the detail of a first picture at each finer size that is added there."
     )
     steps: tuple[int, ...] = Field(
-        (0, 0, 24), description="Steps at long sides of 128, 256, 512 px, then halved; 0: not there."
+        (0, 0, 17, 12), description="Steps at long sides of 128, 256, 512, 1024 px, then halved; 0: not there."
     )
     jitter: bool = Field(False, description="Move the picture by a pixel between steps: less grain, but more steps.")
     tile: int = Field(
@@ -207,12 +207,20 @@ def balanced() -> Recipe:
 
 def draft() -> Recipe:
     """A first look."""
-    return Recipe(learning_rate=0.02, decay=0.5, averaging=0.6, steps=(0, 0, 7))
+    return Recipe(content_weight=0.17, content_growth=1.0, learning_rate=0.02, decay=0.5, steps=(0, 0, 7))
 
 
 def best() -> Recipe:
     """As good as it gets."""
-    return Recipe(content_weight=0.145, content_growth=0.85, steps=(0, 0, 80, 32), averaging=0.9, jitter=True)
+    return Recipe(
+        content_weight=0.145,
+        content_growth=0.85,
+        learning_rate=0.04,
+        decay=0.15,
+        averaging=0.9,
+        steps=(0, 0, 80, 32),
+        jitter=True,
+    )
 
 
 def gatys() -> Recipe:
