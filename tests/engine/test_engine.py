@@ -92,7 +92,9 @@ def test_the_last_tenth_is_exact() -> None:
 
 
 def test_patience_leaves_a_size_early() -> None:
-    assert len(run(OptimizerSettings(learning_rate=1.0, optimizer="lbfgs", patience=3))) < len(run(OptimizerSettings()))
+    assert len(run(OptimizerSettings(learning_rate=1.0, decay=0.15, optimizer="lbfgs", patience=3))) < len(
+        run(OptimizerSettings())
+    )
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "sgd", "lbfgs"])
