@@ -26,12 +26,13 @@ from impasto.media.image import Picture, read
 from impasto.media.writing import write
 from impasto.models.instant import STYLE_LAYERS, Instant
 from impasto.models.stages import Stage, Style
+from impasto.training.eyes import Eyes, channels_of
 from impasto.training.instant import InstantTask
 from impasto.training.loop import learn
 from impasto.training.pictures import Crops, find_pictures, split
 from impasto.training.processes import launch
 from impasto.training.settings import InstantTraining
-from impasto.training.styles import STYLE, Book, Eyes, channels_of, describe_styles
+from impasto.training.styles import STYLE, Book, describe_styles
 
 ADAIN_RATE = 1e-3
 WIDTHS = (128, 96, 96, 64, 48, 48, 16)

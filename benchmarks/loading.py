@@ -14,13 +14,14 @@ from pathlib import Path
 from torch import Tensor
 
 from impasto.models.painter import Painter
+from impasto.training.eyes import Eyes, channels_of
 from impasto.training.loading import Loader
 from impasto.training.loop import _Session
 from impasto.training.painter import PainterTask
 from impasto.training.pictures import Crops, find_pictures
 from impasto.training.processes import launch
 from impasto.training.settings import PainterTraining
-from impasto.training.styles import Book, Eyes, channels_of, describe_styles
+from impasto.training.styles import Book, describe_styles
 from impasto.training.task import unseen
 
 STYLE = Path(__file__).parent.parent / "examples" / "styles" / "swirls.jpg"

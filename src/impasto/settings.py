@@ -233,6 +233,7 @@ def gatys() -> Recipe:
         content_loss="gatys",
         content_layers={"relu4_2": 1.0},
         content_weight=10.0,
+        content_growth=1.0,
         style_weight=1e6,
         optimizer="lbfgs",
         learning_rate=1.0,

@@ -146,6 +146,7 @@ def test_a_painter_learns(folder: Path, style: Path, tmp_path: Path) -> None:
     card, _ = load_model(output)
     assert card.styles == ("style",)
     assert card.training["test"]["style"] < first
+    assert (card.encoder.name, card.training["judge"]["name"]) == ("compact.safetensors", "compact2.safetensors")
     assert [path.name for path in (tmp_path / "one.training").glob("events*")]
 
     more = tmp_path / "more.impasto"

@@ -8,15 +8,14 @@ from contextlib import contextmanager
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
-from impasto.errors import SettingsError
-from impasto.jobs.queue import Job, QueueAwayError, QueueFullError, State
+from impasto.jobs.connection import engine_of, telling_when_away
+from impasto.jobs.queue import Job, QueueFullError, State
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection, Engine, TextClause
+    from sqlalchemy import Connection, TextClause
 
 MOST_TRIES = 2
 MOST_WAITING, MOST_OF_CLIENT = 32, 16
-_PATIENCE = 20.0
 _FIELDS = "id, client, request, quick, state, token, tries, done, note, code, message, entered, changed, news, starred"
 _CLAIMABLE = "(state = 'waiting' OR state = 'running' AND lease < :now) AND quick >= :quick"
 _TABLES = (
@@ -33,7 +32,6 @@ _TABLES = (
     "CREATE TABLE IF NOT EXISTS counter (number BIGINT NOT NULL)",
     "INSERT INTO counter SELECT 0 WHERE NOT EXISTS (SELECT 1 FROM counter)",
 )
-_DRIVERS = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg"}
 _ONE_AT_A_TIME = 0x1A9A570
 """The number of our lock in a PostgreSQL database."""
 
@@ -56,7 +54,7 @@ class DatabaseQueue:
 
     def __init__(self, url: str, most_waiting: int = MOST_WAITING, most_of_client: int = MOST_OF_CLIENT) -> None:
         self.most_waiting, self.most_of_client = most_waiting, most_of_client
-        self._engine = _engine(url)
+        self._engine = engine_of(url)
         self.nearby = self._engine.dialect.name == "sqlite"
         with self._change() as change:
             for statement in _TABLES:
@@ -218,64 +216,16 @@ class DatabaseQueue:
 
     @contextmanager
     def _reading(self) -> Iterator[Connection]:
-        with _away(), self._engine.connect() as connection:
+        with telling_when_away(), self._engine.connect() as connection:
             yield connection.execution_options(isolation_level="AUTOCOMMIT")
 
     @contextmanager
     def _change(self) -> Iterator[Connection]:
         """A transaction that begins by taking the lock."""
-        with _away(), self._engine.begin() as connection:
+        with telling_when_away(), self._engine.begin() as connection:
             if not self.nearby:
                 _do(connection, "SELECT pg_advisory_xact_lock(:number)", number=_ONE_AT_A_TIME)
             yield connection
-
-
-def _engine(url: str) -> Engine:
-    try:
-        import sqlalchemy
-        from sqlalchemy import event
-    except ImportError as error:
-        raise SettingsError("The studio needs an extra; install it with: pip install 'impasto[studio]'.") from error
-    kind, _, rest = url.partition("://")
-    if kind not in _DRIVERS:
-        raise SettingsError("Expected --database as postgresql://user@host/name or sqlite:///file.")
-    try:
-        own = {"timeout" if kind == "sqlite" else "connect_timeout": int(_PATIENCE)}
-        engine = sqlalchemy.create_engine(
-            f"{_DRIVERS[kind]}://{rest}",
-            connect_args=own,
-            pool_size=20,
-            max_overflow=40,
-            pool_pre_ping=kind != "sqlite",
-        )
-    except ImportError as error:
-        raise SettingsError("PostgreSQL needs an extra; install it with: pip install 'impasto[postgres]'.") from error
-    except sqlalchemy.exc.ArgumentError as error:
-        raise SettingsError("Expected --database as postgresql://user@host/name or sqlite:///file.") from error
-    if engine.dialect.name == "sqlite":
-
-        @event.listens_for(engine, "connect")
-        def prepare(connection: Any, _: Any) -> None:
-            connection.isolation_level = None
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = FULL")
-
-        @event.listens_for(engine, "begin")
-        def lock(connection: Connection) -> None:
-            if connection.get_execution_options().get("isolation_level") != "AUTOCOMMIT":
-                connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-    return engine
-
-
-@contextmanager
-def _away() -> Iterator[None]:
-    from sqlalchemy.exc import InterfaceError, OperationalError
-
-    try:
-        yield
-    except (OperationalError, InterfaceError) as error:
-        raise QueueAwayError("The queue of jobs cannot be reached; try again in a moment.") from error
 
 
 def _give_up(change: Connection, now: float) -> None:

@@ -9,7 +9,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from impasto.encoders import load_encoder
 from impasto.encoders.encoder import Encoder
 from impasto.errors import InputError, SettingsError
 from impasto.losses.terms import Targets
@@ -20,6 +19,7 @@ from impasto.models.painter import Painter
 from impasto.models.translator import Translator
 from impasto.shelf.card import Card, load_model, write_model
 from impasto.training.adversarial import CONTRAST_LAYERS, Contrast, Cycle, Duel, Pool
+from impasto.training.eyes import channels_of, encoder_on
 from impasto.training.loop import Progress
 from impasto.training.manner import Generator, described, manner_distance, paint, pooled
 from impasto.training.painter import restyled
@@ -28,7 +28,6 @@ from impasto.training.processes import launch
 from impasto.training.report import Report, model_card, training_record
 from impasto.training.run_folder import RunFolder
 from impasto.training.settings import CollectionTraining
-from impasto.training.styles import channels_of
 from impasto.weights.files import sha256
 
 _HELD_OUT = 0.2
@@ -59,7 +58,7 @@ def train_collection(
     state = run_folder.load(settings) if resume else None
     photo_split, painting_split = _splits(photos, collection, settings)
     fabric = launch(settings)
-    encoder = load_encoder("compact").to(fabric.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    encoder = encoder_on(fabric.device, "compact")
     torch.manual_seed(settings.seed)
 
     def crops_of(paths: Sequence[Path], count: int) -> Tensor:

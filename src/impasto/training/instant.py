@@ -11,13 +11,14 @@ from torch import Tensor, nn
 from impasto.errors import SettingsError
 from impasto.models.instant import Instant
 from impasto.shelf.card import load_model, write_model
+from impasto.training.eyes import JUDGE, Eyes, channels_of
 from impasto.training.loop import Progress
 from impasto.training.pictures import Crops, split_sources
 from impasto.training.processes import launch
 from impasto.training.report import Report, model_card, training_record
 from impasto.training.run_folder import RunFolder
 from impasto.training.settings import InstantTraining
-from impasto.training.styles import Book, Eyes, channels_of, describe_styles
+from impasto.training.styles import Book, describe_styles
 from impasto.training.task import Choice, StyleTask, tested, unseen
 
 SCALES = (1.0, 0.66)
@@ -111,5 +112,5 @@ def train_instant(
     test = unseen(photo_split.test, described(painting_split.test[:_TEST]), _TEST, settings)
     architecture = {"channels": channels, "blocks": settings.blocks}
     sources = {"photos": [path.name for path in photos], "paintings": [path.name for path in paintings]}
-    record = {**training_record(progress, settings, start), **sources, "test": tested(task, progress, test)}
+    record = {**training_record(progress, settings, start, JUDGE), **sources, "test": tested(task, progress, test)}
     write_model(output, model_card("instant", "Any style in one pass.", architecture, record), progress.network())

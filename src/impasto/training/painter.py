@@ -11,19 +11,20 @@ import torch
 from torch import Tensor, nn
 
 from impasto.errors import PictureError, SettingsError, UnknownName
-from impasto.losses.terms import Targets, part_of
+from impasto.losses.terms import Targets, joined, part_of
 from impasto.media.image import read
 from impasto.models.instant import STYLE_LAYERS
 from impasto.models.painter import WIDTHS, Painter
 from impasto.settings import style_size
 from impasto.shelf.card import load_model, write_model
+from impasto.training.eyes import JUDGE, Eyes, channels_of, device_of
 from impasto.training.loop import Progress
 from impasto.training.pictures import Crops, Split, find_pictures, split_sources
 from impasto.training.processes import launch
 from impasto.training.report import Report, model_card, training_record
 from impasto.training.run_folder import RunFolder
 from impasto.training.settings import PainterTraining
-from impasto.training.styles import STYLE, Book, Eyes, channels_of, describe_style, device_of
+from impasto.training.styles import STYLE, Book, describe_style
 from impasto.training.task import Choice, StyleTask, tested, unseen
 from impasto.weights.files import sha256
 
@@ -93,7 +94,8 @@ def train_painter(
     torch.manual_seed(settings.seed)
 
     sizes = tuple(sorted({*settings.sizes}))
-    book = Book.joined([_described(eyes, style, size, settings.style_scale) for style in styles for size in sizes])
+    described = [_described(eyes, style, size, settings.style_scale) for style in styles for size in sizes]
+    book = Book(joined(described), reads={})
     validation = unseen(photo_split.validation, book, _VALIDATION, settings)
     network = _begin(start, names, settings, eyes, book.wants, validation[0])
     task = PainterTask(network, eyes, book, validation, settings, names)
@@ -109,7 +111,7 @@ def train_painter(
     test = unseen(photo_split.test, book, _TEST, settings)
     description = f"{names[0]}, in one pass." if len(names) == 1 else f"{len(names)} styles in one pass."
     record = {
-        **training_record(progress, settings, start),
+        **training_record(progress, settings, start, JUDGE),
         "photos": [path.name for path in photos] or "those of the package",
         "styles": {name: {"name": style.name, "sha256": sha256(style)} for name, style in zip(names, styles)},
         "test": tested(task, progress, test),
@@ -117,8 +119,8 @@ def train_painter(
     write_model(output, model_card("painter", description, network.architecture, record, names), progress.network())
 
 
-def _described(eyes: Eyes, style: Path, size: int, scale: float) -> Book:
-    """A style's page, seen at a long side of `size`, times `scale`.
+def _described(eyes: Eyes, style: Path, size: int, scale: float) -> Targets:
+    """What the judge wants of a style that is seen at a long side of `size`, times `scale`.
 
     Raises:
         PictureError: it cannot be read, or is all one colour.
@@ -126,7 +128,8 @@ def _described(eyes: Eyes, style: Path, size: int, scale: float) -> Book:
     picture = read(style, style_size(size, scale)).pixels
     if float(picture.amax((2, 3)).sub(picture.amin((2, 3))).max()) < 2 / 255:
         raise PictureError(f"{style} is all one colour, so there is no manner in it to learn; give another painting.")
-    return describe_style(eyes, picture.to(device_of(eyes.own)))
+    with eyes.autocast():
+        return describe_style(eyes.judge, picture.to(device_of(eyes.judge)))
 
 
 def _begin(

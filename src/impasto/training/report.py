@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from impasto.encoders import weights_path
+from impasto.encoders import EncoderName, weights_path
 from impasto.models import ModelKind
 from impasto.provenance import Source
 from impasto.shelf.card import Card
@@ -33,12 +33,15 @@ class Report:
         return Report(progress.done, told, silent, progress.validation)
 
 
-def training_record(progress: Progress, settings: Training, start: Path | None) -> dict[str, Any]:
+def training_record(
+    progress: Progress, settings: Training, start: Path | None, judge: EncoderName = "compact"
+) -> dict[str, Any]:
     """What the card says of a training."""
     return {
         "settings": settings.model_dump(mode="json"),
         "steps": progress.step,
         "minutes": round(progress.seconds / 60, 1),
+        "judge": Source.of(weights_path(judge)).model_dump(),
         "from": Source.of(start).model_dump() if start else None,
     }
 

@@ -20,9 +20,10 @@ from impasto.losses.grid import grid_regularity
 from impasto.losses.smoothness import TotalVariation
 from impasto.media.geometry import shift
 from impasto.models.instant import STYLE_LAYERS
+from impasto.training.eyes import Eyes
 from impasto.training.pictures import Crops
 from impasto.training.settings import Training
-from impasto.training.styles import STYLE, Book, Eyes
+from impasto.training.styles import STYLE, Book
 
 if TYPE_CHECKING:
     from impasto.training.loop import Progress
@@ -53,11 +54,11 @@ class Choice:
 
     def of(self, book: Book) -> Book:
         """The statistics (N, ...) of the N styles."""
-        reads, wants = (
+        wants, reads = (
             {layer: {name: self.mix(rows) for name, rows in named.items()} for layer, named in targets.items()}
-            for targets in (book.reads, book.wants)
+            for targets in (book.wants, book.reads)
         )
-        return Book(reads, wants)
+        return Book(wants, reads)
 
     def mix(self, rows: Tensor) -> Tensor:
         """(N, ...) of one row (M, ...) per style."""
@@ -136,7 +137,7 @@ class StyleTask(Task):
 
     Args:
         network: what learns.
-        eyes: what sees.
+        eyes: what sees, and what judges.
         book: styles for training.
         validation: crops (V, 3, S, S) that are not learned from, with the book and the choice of their styles.
     """
@@ -229,12 +230,8 @@ class StyleTask(Task):
 def unseen(photos: Sequence[Path], styles: Book, count: int, settings: Training) -> tuple[Tensor, Book, Choice]:
     """Crops (count, 3, S, S) of photos that are not learned from, each with one of the M `styles` in turn."""
     crops = Crops([photos], settings.crop_size, seed=settings.seed, disturbed=0.0).draw(count)
-    order = torch.arange(count) % styles.count
-    return (
-        crops.to(styles.wants[STYLE_LAYERS[0]]["mean"].device),
-        styles,
-        Choice(torch.stack([order, order], 1), torch.zeros(count)),
-    )
+    device, order = styles.wants[STYLE_LAYERS[0]]["mean"].device, torch.arange(count) % styles.count
+    return crops.to(device), styles, Choice(torch.stack([order, order], 1), torch.zeros(count))
 
 
 def tested(task: StyleTask, progress: Progress, test: tuple[Tensor, Book, Choice]) -> dict[str, float]:
