@@ -325,6 +325,11 @@ def test_what_the_door_refuses(folder: Path, style: Path, tmp_path: Path, capsys
     assert "no training to resume" in capsys.readouterr().err
     assert run(*command, "none", "-o", tmp_path / "p.impasto", "--clip", 0) == 2
     assert "The setting clip is" in capsys.readouterr().err
+    assert run(*command, "none", "-o", tmp_path / "p.impasto", "--widths", 96, "--widths", 64) == 2
+    assert "The setting widths is ['96', '64'], but must be four numbers from 8 to 512" in capsys.readouterr().err
+    narrow = [part for width in (64, 64, 32, 8) for part in ("--widths", width)]
+    assert run(*command, find("looks"), "-o", tmp_path / "p.impasto", *narrow) == 2
+    assert "which can only grow; not [64, 64, 32, 8]" in capsys.readouterr().err
     assert not list(tmp_path.glob("p.*"))
     assert json.loads(PainterTraining().model_dump_json())["style_scale"] == 1.0
 

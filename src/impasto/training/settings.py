@@ -117,12 +117,10 @@ class PainterTraining(Training):
     content_weights: dict[str, Annotated[float, Field(ge=0)]] = Field(
         {}, description="The same for styles that need more or less of it than others: `--content-weights.NAME 0.1`."
     )
-    widths: Annotated[tuple[Annotated[int, Field(ge=8, le=512)], ...], Field(min_length=4, max_length=4)] | None = (
-        Field(
-            None,
-            description="Channels at an eighth, a quarter, half and full size: 64 64 32 16, or those of the network "
-            "that it goes on from, which may be widened.",
-        )
+    widths: tuple[int, ...] | None = Field(
+        None,
+        description="Channels at an eighth, a quarter, half and full size: 64 64 32 16, or those of the network that "
+        "it goes on from, which may be widened.",
     )
     style_scale: float = Field(1.0, ge=0.1, le=8, description="Size of the strokes relative to the picture.")
     sizes: tuple[Annotated[int, Field(ge=64, le=4096)], ...] = Field(
@@ -130,6 +128,13 @@ class PainterTraining(Training):
         min_length=1,
         description="Long sides of pictures for which each style is learned; strokes grow with them.",
     )
+
+    @field_validator("widths")
+    @classmethod
+    def _four_widths(cls, value: tuple[int, ...] | None) -> tuple[int, ...] | None:
+        if value is not None and not (len(value) == 4 and 8 <= min(value) <= max(value) <= 512):
+            raise ValueError("must be four numbers from 8 to 512, for an eighth, a quarter, half and full size")
+        return value
 
 
 class CollectionTraining(Training):
