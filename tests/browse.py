@@ -15,7 +15,7 @@ from pathlib import Path
 
 from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
 
 from clips import clip, moving
 from server import encoded
@@ -198,6 +198,23 @@ def one_looks_back(visit: Visit) -> None:
         expect(works).to_have_count(count + 2, timeout=PATIENCE)
 
 
+def a_look_that_comes_late_covers_nothing(visit: Visit) -> None:
+    with visit.page() as page:
+        painted(page)
+        held: list[Route] = []
+        page.route("**/v1/jobs", lambda route: held.append(route) if route.request.method == "POST" else route.continue_())
+        page.locator("#styles button", has_text="hatching").click()
+        while not held:
+            page.wait_for_timeout(100)
+        page.locator("#works button").first.click()
+        expect(page.locator("#status")).to_have_text("Painted.")
+        with page.expect_response("**/v1/jobs") as response:
+            held[0].continue_()
+        response.value.finished()
+        page.wait_for_timeout(2000)
+        expect(page.locator("#status")).to_have_text("Painted.")
+
+
 def one_paints_a_film(visit: Visit) -> None:
     with visit.page(photo=False) as page:
         page.set_input_files("#photo", clip(visit.folder / "film.mp4", moving(12, 96, 128), rate=12))
@@ -259,7 +276,7 @@ def main(address: str, browser_path: str) -> None:
     """Do all of it, one after the other."""
     ways = (
         one_paints_by_keyboard_alone, a_reload_in_the_middle_loses_nothing, one_draws_places, one_looks_back,
-        one_paints_a_film, it_is_large_enough_for_fingers, everybody_can_use_it,
+        a_look_that_comes_late_covers_nothing, one_paints_a_film, it_is_large_enough_for_fingers, everybody_can_use_it,
     )  # fmt: skip
     with sync_playwright() as playwright, tempfile.TemporaryDirectory() as folder:
         browser = playwright.chromium.launch(executable_path=browser_path, args=["--no-sandbox"])

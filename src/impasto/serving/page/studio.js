@@ -58,15 +58,15 @@ async function lookNow() {
   if (!job || works.current() || wanted === looked) return;
   looking.abort();
   looking = new AbortController();
-  const { signal } = looking;
+  const { signal } = looking, isLate = () => signal.aborted || works.current();
   tell(word("looking"));
   try {
     const picture = await api.look(job, signal);
-    if (signal.aborted || !picture) return;
+    if (isLate() || !picture) return;
     looked = wanted;
     easel.show(api.photoOf(photo.id), picture);
     tell(word("shown"));
-  } catch (error) { fail(error); }
+  } catch (error) { if (!isLate()) fail(error); }
 }
 
 function changed() {
