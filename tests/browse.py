@@ -202,7 +202,9 @@ def a_look_that_comes_late_covers_nothing(visit: Visit) -> None:
     with visit.page() as page:
         painted(page)
         held: list[Route] = []
-        page.route("**/v1/jobs", lambda route: held.append(route) if route.request.method == "POST" else route.continue_())
+        page.route(
+            "**/v1/jobs", lambda route: held.append(route) if route.request.method == "POST" else route.continue_()
+        )
         page.locator("#styles button", has_text="hatching").click()
         while not held:
             page.wait_for_timeout(100)
