@@ -20,10 +20,11 @@ import torch
 from PIL import Image
 
 from impasto.errors import DivergedError, InputError, OutputError, PictureError, RecordError, SettingsError
+from impasto.models.instant import STYLE_LAYERS, Instant, moments
 from impasto.models.painter import Painter
 from impasto.shelf.card import load_model, read_card
 from impasto.shelf.models import find
-from impasto.training.instant import train_instant
+from impasto.training.instant import grown, tell_apart, train_instant
 from impasto.training.loading import Loader
 from impasto.training.loop import learning_rate
 from impasto.training.painter import train_painter, widened
@@ -173,6 +174,28 @@ def test_a_widened_painter_paints_as_before_and_its_new_channels_learn() -> None
     assert float(wide.output.weight.grad[:, 8:].abs().mean()) > 0
     with pytest.raises(SettingsError, match=r"widths \[8, 8, 8, 8\], which can only grow; not \[8, 8, 8, 4\]"):
         widened(learned, (8, 8, 8, 4))
+
+
+def test_a_wider_reader_reads_as_before_and_its_new_units_tell_styles_apart() -> None:
+    learned = Instant(dict.fromkeys(STYLE_LAYERS, 6), widths=(8, 6, 6, 5, 4, 4, 4), reader=16, blocks=1)
+    strong = torch.linspace(0.5, 3, 40).view(40, 1, 1, 1)
+    features = {layer: (strong * torch.rand(40, 6, 5, 5)).flatten(2) for layer in STYLE_LAYERS}
+    styles = {
+        layer: {"mean": seen.mean(2), "moment": seen @ seen.mT / seen.shape[2]} for layer, seen in features.items()
+    }
+    wide = grown(learned, 40, 1)
+    tell_apart(styles, wide, 16)
+    before, after = learned.style(styles), wide.style(styles)
+    for one, other in zip([*before.scales, *before.shifts], [*after.scales, *after.shifts]):
+        assert torch.allclose(one, other, atol=1e-6)
+    old, new = (wide.reader[0](moments(styles))[:, units] for units in (slice(16), slice(16, None)))
+    alike = [seen.T.corrcoef().abs().mean() for seen in (old, new)]
+    assert torch.allclose(new.std(0), torch.ones(24), atol=1e-3)
+    assert alike[1] < 0.7 * alike[0]
+    sum(scale.square().sum() for scale in after.scales).backward()  # type: ignore[union-attr]
+    assert all(head.weight.grad[:, 16:].abs().mean() > 0 for head in wide.heads)
+    with pytest.raises(SettingsError, match="has --reader 16, which can only grow; not 12"):
+        grown(learned, 12, 1)
 
 
 def test_content_counts_for_each_style_as_it_is_told(folder: Path, style: Path, save: Any, tmp_path: Path) -> None:

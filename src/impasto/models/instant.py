@@ -9,6 +9,7 @@ style's moments (Huang and Belongie, 2017; Ghiasi et al., 2017).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +17,8 @@ from torch import Tensor, nn
 from impasto.models.stages import WHOLE, Canvas, Field, Stage, Style, steps_of
 
 STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
+
+READER = 128
 
 _FAINT = 0.05  # scale of a new block: at 0 its ReLU would pass no slope
 
@@ -38,13 +41,19 @@ class Instant(nn.Module):
         self,
         channels: Mapping[str, int],
         widths: Sequence[int] = (128, 96, 96, 64, 48, 48, 16),
-        reader: int = 128,
+        reader: int = READER,
         blocks: int = 0,
     ) -> None:
         super().__init__()
         if not 0 <= blocks <= 32:
             raise ValueError(f"{blocks} blocks")
         self.blocks = blocks
+        self.architecture: dict[str, Any] = {
+            "channels": dict(channels),
+            "widths": list(widths),
+            "reader": reader,
+            "blocks": blocks,
+        }
         inputs = [channels["relu4_1"], *widths[:-1]]
         inputs[2] += channels["relu3_1"]
         self.stages = nn.ModuleList(
@@ -65,7 +74,7 @@ class Instant(nn.Module):
 
     def style(self, description: Description) -> Style:
         """What `forward` needs of N styles: {layer: {"mean" (N, C), "moment" (N, C, C)}} for every style layer."""
-        seen = self.reader(torch.cat([_moments(description[layer]) for layer in STYLE_LAYERS], 1))
+        seen = self.reader(moments(description))
         pairs = [head(seen)[:, :, None, None].chunk(2, 1) for head in self.heads]
         mean, moment = description["relu4_1"]["mean"], description["relu4_1"]["moment"]
         covariance = moment - mean.unsqueeze(2) * mean.unsqueeze(1)
@@ -95,8 +104,10 @@ class Instant(nn.Module):
         return canvas.colours(self.output, x)
 
 
-def _moments(statistics: Mapping[str, Tensor]) -> Tensor:
-    """Mean and deviation of each channel (N, 2C), compressed."""
-    mean, moment = statistics["mean"], statistics["moment"]
-    deviation = (moment.diagonal(dim1=1, dim2=2) - mean.square()).clamp_min(1e-6).sqrt()
-    return torch.cat([mean, deviation], 1).clamp_min(0).add(1e-2).log()
+def moments(description: Description) -> Tensor:
+    """What the style reader reads of N styles (N, 2C): mean and deviation of each layer's channels, compressed."""
+    parts = []
+    for layer in STYLE_LAYERS:
+        mean, moment = description[layer]["mean"], description[layer]["moment"]
+        parts += [mean, (moment.diagonal(dim1=1, dim2=2) - mean.square()).clamp_min(1e-6).sqrt()]
+    return torch.cat(parts, 1).clamp_min(0).add(1e-2).log()

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 
 from impasto.errors import SettingsError
-from impasto.models.instant import Instant
+from impasto.losses.terms import Targets
+from impasto.models.instant import READER, Instant, moments
 from impasto.shelf.card import load_model, write_model
 from impasto.training.eyes import JUDGE, Eyes, channels_of
 from impasto.training.loop import Progress
@@ -23,6 +25,7 @@ from impasto.training.task import Choice, StyleTask, tested, unseen
 
 SCALES = (1.0, 0.66)
 _VALIDATION, _TEST = 32, 96
+_FLOOR = 1e-3  # of the variance of styles along the direction in which they differ most
 _DESCRIBING = 0.5  # of the time limit, at most: what has not been described by then is not learned from
 
 
@@ -37,23 +40,54 @@ class InstantTask(StyleTask):
         return painted
 
 
-def _begin(start: Path | None, channels: Mapping[str, int], blocks: int) -> Instant:
-    """A new network, with all that the one of `start` knows; blocks beyond that change next to nothing yet.
-
-    Raises:
-        SettingsError: `start` is another kind of network, or has more blocks.
-        WeightsError: it is damaged.
-    """
-    network = Instant(channels, blocks=blocks)
+def _begin(start: Path | None, channels: Mapping[str, int], settings: InstantTraining) -> tuple[Instant, int]:
+    """The network that is to learn, and how much of its reader has learned already."""
     if start is None:
-        return network
+        return Instant(channels, reader=settings.reader or READER, blocks=settings.blocks), 0
     card, learned = load_model(start)
     if not isinstance(learned, Instant):
         raise SettingsError(f"{start} is a {card.kind}; an instant network goes on from another instant network.")
-    if learned.blocks > blocks:
-        raise SettingsError(f"The network to go on from has {learned.blocks} blocks; give --blocks {learned.blocks}.")
-    network.load_state_dict({**network.state_dict(), **learned.state_dict()})
+    known: int = learned.architecture["reader"]
+    return grown(learned, settings.reader or known, settings.blocks), known
+
+
+def grown(learned: Instant, reader: int, blocks: int) -> Instant:
+    """A copy with a wider reader and more blocks, which changes next to nothing until those have learned something.
+
+    Raises:
+        SettingsError: it has more already.
+    """
+    asked = {"reader": reader, "blocks": blocks}
+    for name, value in asked.items():
+        known = learned.architecture[name]
+        if value < known:
+            raise SettingsError(f"The network to go on from has --{name} {known}, which can only grow; not {value}.")
+    network = Instant(**{**learned.architecture, **asked})
+    state = network.state_dict()
+    for name, value in learned.state_dict().items():
+        if name.startswith("heads"):
+            state[name].zero_()
+        state[name][tuple(map(slice, value.shape))] = value
+    network.load_state_dict(state)
     return network
+
+
+@torch.no_grad()
+def tell_apart(styles: Targets, network: Instant, known: int) -> None:
+    """Let the reader's units, beyond the first `known`, answer to directions in which `styles` differ.
+
+    As they come, moments are almost one number, how strong the contrasts are, and a network learns slowly from them.
+    """
+    layer = cast(nn.Linear, network.reader[0])
+    read = moments(styles).to(layer.weight)
+    centred = read - read.mean(0)
+    values, vectors = torch.linalg.eigh(centred.T @ centred / len(read))
+    directions = torch.randn(len(vectors), layer.out_features - known).to(read)
+    weight = vectors @ (directions / (values.clamp_min(0) + _FLOOR * values.max()).sqrt().unsqueeze(1))
+    seen = read @ weight
+    deviation = seen.std(0).clamp_min(1e-6)
+    layer.weight[known:] = (weight / deviation).T
+    layer.bias[known:] = torch.randn(len(deviation)).to(seen) - seen.mean(0) / deviation
 
 
 def train_instant(
@@ -84,8 +118,7 @@ def train_instant(
     def described(paths: Sequence[Path]) -> Book:
         return Book.joined([page for _, page in describe_styles(eyes, paths, [1.0], set())])
 
-    channels = channels_of(eyes.own)
-    network = _begin(start, channels, settings.blocks)
+    network, known = _begin(start, channels_of(eyes.own), settings)
     broken: set[Path] = set()
     pages = []
     for share, page in describe_styles(eyes, painting_split.training, SCALES, broken):
@@ -95,6 +128,7 @@ def train_instant(
         yield Report(0.0, f"describing paintings, {share:.0%}", silent=not fabric.is_global_zero)
     book = Book.joined(pages)
     pages.clear()
+    tell_apart(book.reads, network, known)
 
     validation = unseen(
         photo_split.validation, described(painting_split.validation[:_VALIDATION]), _VALIDATION, settings
@@ -110,7 +144,8 @@ def train_instant(
         return
 
     test = unseen(photo_split.test, described(painting_split.test[:_TEST]), _TEST, settings)
-    architecture = {"channels": channels, "blocks": settings.blocks}
     sources = {"photos": [path.name for path in photos], "paintings": [path.name for path in paintings]}
     record = {**training_record(progress, settings, start, JUDGE), **sources, "test": tested(task, progress, test)}
-    write_model(output, model_card("instant", "Any style in one pass.", architecture, record), progress.network())
+    write_model(
+        output, model_card("instant", "Any style in one pass.", network.architecture, record), progress.network()
+    )

@@ -105,6 +105,10 @@ class InstantTraining(Training):
     blocks: int = Field(
         2, ge=0, le=16, description="Residual blocks at an eighth of the size, where strokes are laid out."
     )
+    reader: int | None = Field(
+        None, ge=16, le=4096,
+        description="Width of what reads a style: 128, or that of the network that it goes on from, which may grow.",
+    )  # fmt: skip
 
 
 class PainterTraining(Training):
