@@ -148,11 +148,16 @@ class Brief(_Checked):
     @model_validator(mode="after")
     def _suits_the_engine(self) -> Brief:
         if self.engine == "optimize":
+            if self.settings.adapt:
+                raise ValueError("adapt is for painting in one pass; give --engine instant, or leave it out")
             return self
         if self.weights:
             raise ValueError("weights steer painting by optimisation; leave them out in one pass")
-        if (self.engine.endswith(".onnx") or self.settings.runtime != "torch") and self.parted:
+        exported = self.engine.endswith(".onnx") or self.settings.runtime != "torch"
+        if exported and self.parted:
             raise ValueError("an exported network paints no regions; paint with the .impasto file, or without masks")
+        if exported and self.settings.adapt:
+            raise ValueError("an exported network adapts to nothing; paint with the .impasto file, or leave out adapt")
         return self
 
     @staticmethod

@@ -56,6 +56,13 @@ class Look(BaseModel):
     style_scale: float = Field(
         1.0, ge=0.1, le=8, description="Size at which the painting is seen: finer marks below 1, softer ones above."
     )
+    adapt: int = Field(
+        0,
+        ge=0,
+        le=400,
+        description="Steps in which the instant network adapts to a style before it paints: 40 take seconds, once for "
+        "all photos and frames, and come nearer to the style.",
+    )
     memory: str = Field("", description="Most memory to use, like 2GB; without it, most of what is free.")
     seed: int = Field(0, ge=0, lt=2**63, description="Variation: another number, another picture; 0 is the plain one.")
     device: DeviceName = Field("auto", description="Where to compute.")

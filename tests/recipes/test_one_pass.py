@@ -13,11 +13,14 @@ from PIL import Image
 
 import impasto
 from impasto.brief import of_painting
+from impasto.encoders import load_encoder
 from impasto.errors import PictureError, SettingsError, TooLargeError, UnknownName
 from impasto.media.image import Picture, read
 from impasto.recipes.painting import open_brief
 from impasto.recipes.painting import painted as finished
 from impasto.shelf.engines import chosen_engine
+from impasto.training.styles import describe_style
+from impasto.training.task import CONTENT_LAYERS, distances, prepared
 
 from door import run
 
@@ -106,6 +109,34 @@ def test_saved_styles(photo: Path, style: Path, other: Path, tmp_path: Path) -> 
     code.write_bytes(code.read_bytes()[:500])
     assert run("paint", photo, code, "-o", tmp_path / "again.png") == 2
     assert not (tmp_path / "again.png").exists()
+
+
+def test_adapting_to_a_style_comes_nearer_to_it(
+    save: Any, style: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    judge, photo = load_encoder("compact2"), save("large.png", 128, 160, 3)
+
+    @torch.inference_mode()
+    def distance(picture: torch.Tensor) -> float:
+        content = judge(picture, CONTENT_LAYERS)
+        wants = prepared(describe_style(judge, read(style, 160).pixels))
+        return float(distances(judge, picture, wants, content)[0])
+
+    usual, adapted, again = (painted(photo, style, size=160, adapt=steps) for steps in (0, 8, 8))
+    assert distance(adapted) < 0.97 * distance(usual)
+    assert torch.equal(adapted, again)
+
+    code, out = tmp_path / "one.style", tmp_path / "out.png"
+    assert run("style", "save", code, style, "--size", 96) == 0
+    for arguments, message in (
+        ([style], "give --engine instant"),
+        ([style, "--engine", "instant", "--runtime", "onnxruntime"], "adapts to nothing"),
+        ([code, "--engine", "instant"], "needs the painting itself"),
+        (["looks:swirls"], "has learned its styles for longer"),
+    ):
+        assert run("paint", photo, "--adapt", 8, *arguments, "-o", out) == 2
+        assert message in capsys.readouterr().err
+    assert not out.exists()
 
 
 def test_painters_by_name(photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

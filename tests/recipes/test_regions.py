@@ -71,6 +71,16 @@ def test_outside_of_a_mask_the_photo_stays_and_inside_it_does_not(engine: str) -
     assert torch.equal(both, kept)
 
 
+def test_the_style_of_each_region_is_adapted_to() -> None:
+    regions, how = (
+        (Region(mask="left", styles=["one"]), Region(mask="right", styles=["two"])),
+        HOW["instant"]["settings"],
+    )
+    usual, adapted = (result(*regions, settings={**how, "adapt": steps}) for steps in (0, 3))
+    moved = (adapted - usual).abs()
+    assert all(1 / 255 < float(part.mean()) < 0.2 for part in (moved[..., :48], moved[..., 48:]))
+
+
 @pytest.mark.parametrize("engine", HOW)
 def test_each_region_has_its_own_style_and_all_of_it_is_one(engine: str) -> None:
     first, second = STYLES[engine]

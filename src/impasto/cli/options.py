@@ -19,7 +19,7 @@ LOOK = Group("Look", sort_key=2)
 WHERE = Group("Where it is painted", sort_key=3)
 WORK = Group("Work", sort_key=4)
 _GROUPS = {
-    LOOK: ("size", "painted_size", "strength", "color", "style_scale", "seed"),
+    LOOK: ("size", "painted_size", "strength", "color", "style_scale", "adapt", "seed"),
     Group("What is seen", sort_key=5): ("encoder", "pooling"),
     Group("What is judged", sort_key=6): (
         "style_loss", "style_layers", "style_weight", "content_loss", "content_layers", "content_weight",

@@ -18,7 +18,7 @@ from impasto.device import autocast, choose_device, deterministic, exactly, in_b
 from impasto.encoders import weights_path
 from impasto.encoders.encoder import Encoder
 from impasto.engine.describe import described
-from impasto.errors import TooLargeError, UnknownName, WeightsError
+from impasto.errors import SettingsError, TooLargeError, UnknownName, WeightsError
 from impasto.losses.terms import Targets, joined
 from impasto.losses.wasserstein import Wasserstein
 from impasto.masks import Masks
@@ -28,6 +28,7 @@ from impasto.models.painter import Painter
 from impasto.models.stages import Style, Whole
 from impasto.models.strips import Rows, Stored, Strips
 from impasto.models.translator import Translator
+from impasto.recipes.adapted import adapted_code, with_judged
 from impasto.recipes.networks import encoder_for, model_for
 from impasto.settings import Look
 from impasto.shelf.card import Card
@@ -45,7 +46,7 @@ _STRIP_BYTES = 130  # a pixel, of all that the widest network keeps as float16, 
 class FeedForward:
     """A trained network and the encoder that it sees with, ready to paint.
 
-    `path` is the file of the network.
+    `path` is the file of the network. For `adapt` steps it adapts to a style, as the `judge` sees it.
     """
 
     path: Path
@@ -54,6 +55,8 @@ class FeedForward:
     encoder: Encoder
     device: torch.device
     bfloat16: bool
+    adapt: int = 0
+    judge: Encoder | None = None
 
     @staticmethod
     def open(name: str, look: Look) -> FeedForward:
@@ -73,25 +76,34 @@ class FeedForward:
             )
         assert isinstance(network, Instant | Painter | Translator)
         encoder = encoder_for("compact", None, "max", device)
-        return FeedForward(path, card, network, encoder, device, in_bfloat16(device, look.precision))
+        if look.adapt and not isinstance(network, Instant):
+            raise SettingsError(f"{name} has learned its styles for longer than --adapt would take; leave that out.")
+        judge = encoder_for("compact2", None, "max", device) if look.adapt else None
+        bfloat16 = in_bfloat16(device, look.precision)
+        return FeedForward(path, card, network, encoder, device, bfloat16, look.adapt, judge)
 
     @torch.inference_mode()
     def describe(self, painting: Tensor, mask: Tensor | None = None) -> Targets:
-        """The statistics by which the instant network knows a style: compute them once.
+        """The statistics by which the instant network knows a style, and those that it adapts to: compute them once.
 
         Of `painting` (1, 3, H, W), where `mask` (1, 1, H, W) is.
         """
 
-        def see(part: Tensor) -> Iterator[tuple[str, Tensor]]:
-            return self.encoder.walk(part.to(self.device).contiguous(memory_format=torch.channels_last), STYLE_LAYERS)
+        def seen_by(encoder: Encoder) -> Targets:
+            def see(part: Tensor) -> Iterator[tuple[str, Tensor]]:
+                return encoder.walk(part.to(self.device).contiguous(memory_format=torch.channels_last), STYLE_LAYERS)
 
-        return described(painting, self.encoder, Wasserstein().describe, see, mask)
+            return described(painting, encoder, Wasserstein().describe, see, mask)
+
+        seen = seen_by(self.encoder)
+        return seen if self.judge is None else with_judged(seen, seen_by(self.judge))
 
     @torch.inference_mode()
     def style_of(self, descriptions: Sequence[Targets]) -> Style:
         """The code of the style of each region, for the instant network."""
         assert isinstance(self.network, Instant)
-        return self.network.style(joined(descriptions))
+        known = joined(descriptions)
+        return self.network.style(known) if self.judge is None else adapted_code(self, known)
 
     @torch.inference_mode()
     def learned_style(self, shares: Sequence[dict[str, float]], size: int = 512) -> Style:

@@ -113,6 +113,10 @@ def read_styles(region: Region, model: Model, brief: Brief, reader: PaintingRead
                     "A saved style has its colours, its places and the size of its strokes fixed; --color match and "
                     "histogram, parts of a painting and --style-scale need the painting itself."
                 )
+            if brief.settings.adapt:
+                raise SettingsError(
+                    "A saved style was described for a network as it is; --adapt needs the painting itself."
+                )
             if brief.engine.endswith(".onnx"):
                 raise SettingsError(f"An exported network reads paintings, not saved styles like {style}; give one.")
             yield StyleSource(saved.description(style))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from importlib.resources import files
 from pathlib import Path
 from typing import cast
 
@@ -19,7 +18,7 @@ from impasto.settings import style_size
 from impasto.shelf.card import load_model, write_model
 from impasto.training.eyes import JUDGE, Eyes, channels_of, device_of
 from impasto.training.loop import Progress
-from impasto.training.pictures import Crops, Split, find_pictures, split_sources
+from impasto.training.pictures import Crops, Split, shipped_photos, split_sources
 from impasto.training.processes import launch
 from impasto.training.report import Report, model_card, training_record
 from impasto.training.run_folder import RunFolder
@@ -54,12 +53,6 @@ class PainterTask(StyleTask):
         return painted
 
 
-def _shipped_photos() -> Split:
-    """The few photos of the package; they suffice to specialise a painter, which is judged on other crops of them."""
-    (paths,) = find_pictures([Path(str(files("impasto.training") / "photos"))])
-    return Split(paths, paths, paths)
-
-
 def train_painter(
     styles: Sequence[Path],
     output: Path,
@@ -88,7 +81,7 @@ def train_painter(
             raise UnknownName("style to be learned", name, names)
     run_folder = RunFolder(output)
     state = run_folder.load(settings) if resume else None
-    photo_split = split_sources(photos, settings) if photos else _shipped_photos()
+    photo_split = split_sources(photos, settings) if photos else Split(*[shipped_photos()] * 3)
     fabric = launch(settings)
     eyes = Eyes.of(fabric)
     torch.manual_seed(settings.seed)

@@ -12,6 +12,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
@@ -52,6 +53,12 @@ def find_pictures(sources: Sequence[Path]) -> list[list[Path]]:
         InputError: a source is missing or holds no picture.
     """
     return [_pictures_of(source) for source in sources]
+
+
+def shipped_photos() -> list[Path]:
+    """The few photos of the package; they suffice to specialise a network, which is judged on other crops of them."""
+    (paths,) = find_pictures([Path(str(files("impasto.training") / "photos"))])
+    return paths
 
 
 def _pictures_of(source: Path) -> list[Path]:

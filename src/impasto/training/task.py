@@ -18,6 +18,7 @@ from impasto.engine.attack import attack, noisy
 from impasto.losses.content import content_distances
 from impasto.losses.grid import grid_regularity
 from impasto.losses.smoothness import TotalVariation
+from impasto.losses.terms import Targets
 from impasto.media.geometry import shift
 from impasto.models.instant import STYLE_LAYERS
 from impasto.training.eyes import Eyes
@@ -207,14 +208,8 @@ class StyleTask(Task):
         with torch.no_grad():
             seen, photo = self.encoder(crops, self.content_layers), self.judge(crops, CONTENT_LAYERS)
         painted = self.paint(network, seen, styles, choice)
-        features = self.judge(painted, {*STYLE_LAYERS, *CONTENT_LAYERS})
+        style, contents = distances(self.judge, painted, prepared(styles.wants), photo)
         with exactly(crops.device):
-            style = sum(
-                STYLE.compare(STYLE.describe(features[layer]), STYLE.prepare(styles.wants[layer])).mean()
-                for layer in STYLE_LAYERS
-            )
-            assert isinstance(style, Tensor)
-            style, contents = style / len(STYLE_LAYERS), content_distances(features, photo, CONTENT_LAYERS)
             smoothness = SMOOTHNESS.compare(SMOOTHNESS.describe(painted.float()), {})
             weights = self.settings
             loss = weights.style_weight * style + (self.content_weights(choice) * contents).mean()
@@ -225,6 +220,23 @@ class StyleTask(Task):
             loss,
             {"style": style.detach(), "content": contents.detach().mean(), "smoothness": smoothness.detach()},
         )
+
+
+def prepared(wants: Targets) -> Targets:
+    """What the judge wants of N styles, ready to compare with."""
+    with exactly(wants[STYLE_LAYERS[0]]["mean"].device):
+        return {layer: STYLE.prepare(wants[layer]) for layer in STYLE_LAYERS}
+
+
+def distances(judge: Encoder, painted: Tensor, styles: Targets, content: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
+    """How far () `painted` (N, 3, H, W) is from the prepared `styles`, and each (N,) from its photo's shapes.
+
+    `content` is what the judge sees of the photos at the content layers.
+    """
+    features = judge(painted, {*STYLE_LAYERS, *CONTENT_LAYERS})
+    with exactly(painted.device):
+        parts = [STYLE.compare(STYLE.describe(features[layer]), styles[layer]).mean() for layer in STYLE_LAYERS]
+        return torch.stack(parts).mean(), content_distances(features, content, CONTENT_LAYERS)
 
 
 def unseen(photos: Sequence[Path], styles: Book, count: int, settings: Training) -> tuple[Tensor, Book, Choice]:

@@ -3,7 +3,7 @@ import * as draft from "/page/draft.js";
 import { $, make } from "/page/make.js";
 import { current, word } from "/page/words.js";
 
-const ELSEWHERE = ["size", "strength", "color", "style_scale", "device", "precision", "runtime", "memory", "encoder", "tile"];
+const ELSEWHERE = ["size", "strength", "color", "style_scale", "adapt", "device", "precision", "runtime", "memory", "encoder", "tile"];
 let fields = [], presets = {};
 
 export function learn(schema, known) {
