@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import torch
 from PIL import Image
+from torch.optim import Adam
 
 import impasto
 from impasto.brief import of_painting
@@ -137,6 +138,18 @@ def test_adapting_to_a_style_comes_nearer_to_it(
         assert run("paint", photo, "--adapt", 8, *arguments, "-o", out) == 2
         assert message in capsys.readouterr().err
     assert not out.exists()
+
+
+def test_a_style_is_adapted_to_once_for_all_photos(save: Any, style: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    steps, usual = [], Adam.step
+    monkeypatch.setattr(Adam, "step", lambda self: (steps.append(1), usual(self)))
+    brief = of_painting([str(style)], "instant", {"size": 64, "strength": 0.6, "adapt": 5})
+    work = open_brief(brief)
+    pictures = [finished(work.on(save(f"{seed}.png", 64, 64, seed))).pixels for seed in (1, 2)]
+    assert len(steps) == 5
+    again = finished(open_brief(brief).on(save("1.png", 64, 64, 1))).pixels
+    assert len(steps) == 5
+    assert torch.equal(again, pictures[0])
 
 
 def test_painters_by_name(photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

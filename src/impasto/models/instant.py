@@ -9,7 +9,7 @@ style's moments (Huang and Belongie, 2017; Ghiasi et al., 2017).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -21,6 +21,8 @@ STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
 READER = 128
 
 _FAINT = 0.05  # scale of a new block: at 0 its ReLU would pass no slope
+
+ADAPTATION = "adaptation"
 
 Description = Mapping[str, Mapping[str, Tensor]]
 
@@ -72,10 +74,22 @@ class Instant(nn.Module):
             nn.init.zeros_(head.weight)
             nn.init.constant_(head.bias[: widths[1]], _FAINT - 1)
 
+    @property
+    def code_length(self) -> int:
+        """How many numbers it reads of a style: scales and shifts."""
+        return sum(cast(nn.Linear, head).out_features for head in self.heads)
+
     def style(self, description: Description) -> Style:
-        """What `forward` needs of N styles: {layer: {"mean" (N, C), "moment" (N, C, C)}} for every style layer."""
+        """What `forward` needs of N styles: {layer: {"mean" (N, C), "moment" (N, C, C)}} for every style layer.
+
+        An adaptation {"code": (N, code_length)} to the styles is added to what it reads, if there is one.
+        """
         seen = self.reader(moments(description))
-        pairs = [head(seen)[:, :, None, None].chunk(2, 1) for head in self.heads]
+        code = torch.cat([head(seen) for head in self.heads], 1)
+        if ADAPTATION in description:
+            code = code + description[ADAPTATION]["code"]
+        parts = code[:, :, None, None].split([cast(nn.Linear, head).out_features for head in self.heads], 1)
+        pairs = [part.chunk(2, 1) for part in parts]
         mean, moment = description["relu4_1"]["mean"], description["relu4_1"]["moment"]
         covariance = moment - mean.unsqueeze(2) * mean.unsqueeze(1)
         return Style([1 + scale for scale, _ in pairs], [shift for _, shift in pairs], (mean, covariance))

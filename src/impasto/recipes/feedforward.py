@@ -23,12 +23,12 @@ from impasto.losses.terms import Targets, joined
 from impasto.losses.wasserstein import Wasserstein
 from impasto.masks import Masks
 from impasto.models.grain import grained, varied
-from impasto.models.instant import STYLE_LAYERS, Instant
+from impasto.models.instant import ADAPTATION, STYLE_LAYERS, Instant
 from impasto.models.painter import Painter
 from impasto.models.stages import Style, Whole
 from impasto.models.strips import Rows, Stored, Strips
 from impasto.models.translator import Translator
-from impasto.recipes.adapted import adapted_code, with_judged
+from impasto.recipes.adapted import adaptation
 from impasto.recipes.networks import encoder_for, model_for
 from impasto.settings import Look
 from impasto.shelf.card import Card
@@ -84,26 +84,39 @@ class FeedForward:
 
     @torch.inference_mode()
     def describe(self, painting: Tensor, mask: Tensor | None = None) -> Targets:
-        """The statistics by which the instant network knows a style, and those that it adapts to: compute them once.
+        """The statistics by which the instant network knows a picture.
 
-        Of `painting` (1, 3, H, W), where `mask` (1, 1, H, W) is.
+        Of `painting` (1, 3, H, W), in each part of `mask` (1, R, H, W).
         """
+        known = self._seen_by(self.encoder, painting, mask)
+        return known | self._adapting(torch.zeros(1 if mask is None else mask.shape[1], 1, device=self.device))
 
-        def seen_by(encoder: Encoder) -> Targets:
-            def see(part: Tensor) -> Iterator[tuple[str, Tensor]]:
-                return encoder.walk(part.to(self.device).contiguous(memory_format=torch.channels_last), STYLE_LAYERS)
+    @torch.inference_mode()
+    def describe_style(self, painting: Tensor, mask: Tensor | None = None) -> Targets:
+        """The same of a style, to which it adapts if that is asked for: compute them once."""
+        known = self.describe(painting, mask)
+        if self.judge is None:
+            return known
+        return known | self._adapting(adaptation(self, known, self._seen_by(self.judge, painting, mask)))
 
-            return described(painting, encoder, Wasserstein().describe, see, mask)
+    def _adapting(self, code: Tensor) -> Targets:
+        """Its adaptation (N, K) or (N, 1), to be mixed with others; nothing if it does not adapt."""
+        if self.judge is None:
+            return {}
+        assert isinstance(self.network, Instant)
+        return {ADAPTATION: {"code": code.expand(-1, self.network.code_length)}}
 
-        seen = seen_by(self.encoder)
-        return seen if self.judge is None else with_judged(seen, seen_by(self.judge))
+    def _seen_by(self, encoder: Encoder, painting: Tensor, mask: Tensor | None) -> Targets:
+        def see(part: Tensor) -> Iterator[tuple[str, Tensor]]:
+            return encoder.walk(part.to(self.device).contiguous(memory_format=torch.channels_last), STYLE_LAYERS)
+
+        return described(painting, encoder, Wasserstein().describe, see, mask)
 
     @torch.inference_mode()
     def style_of(self, descriptions: Sequence[Targets]) -> Style:
         """The code of the style of each region, for the instant network."""
         assert isinstance(self.network, Instant)
-        known = joined(descriptions)
-        return self.network.style(known) if self.judge is None else adapted_code(self, known)
+        return self.network.style(joined(descriptions))
 
     @torch.inference_mode()
     def learned_style(self, shares: Sequence[dict[str, float]], size: int = 512) -> Style:

@@ -87,6 +87,8 @@ class OnnxModel:
         (code,) = reader.run(None, {"painting": painting.numpy()})
         return {"style": {"code": torch.from_numpy(code)}}
 
+    describe_style = describe
+
     def style_of(self, descriptions: Sequence[Targets]) -> Tensor:
         """The code of a style."""
         return descriptions[0]["style"]["code"]

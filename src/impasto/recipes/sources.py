@@ -36,7 +36,11 @@ class Model(Protocol):
         ...
 
     def describe(self, painting: Tensor, mask: Tensor | None = None) -> Targets:
-        """What it knows of a style, from `painting` (1, 3, H, W), or from each part in `mask` (1, R, H, W)."""
+        """What it knows of a picture (1, 3, H, W), or of each part in `mask` (1, R, H, W)."""
+        ...
+
+    def describe_style(self, painting: Tensor, mask: Tensor | None = None) -> Targets:
+        """What it knows of a style; it may take its time, once."""
         ...
 
     def style_of(self, descriptions: Sequence[Targets]) -> Any:
@@ -123,7 +127,8 @@ def read_styles(region: Region, model: Model, brief: Brief, reader: PaintingRead
             continue
         size = seen_size(region, brief, saved.picture(style).size if saved else pictures.dimensions(style))
         painting, mask = reader.read(style, size, mask_name)
-        yield StyleSource(None, painting.pixels, mask) if waits else StyleSource(model.describe(painting.pixels, mask))
+        description = None if waits else model.describe_style(painting.pixels, mask)
+        yield StyleSource(None, painting.pixels, mask) if waits else StyleSource(description)
 
 
 def described(source: StyleSource, region: Region, photo: Tensor, mask: Tensor | None, model: Model) -> Targets:
@@ -131,4 +136,4 @@ def described(source: StyleSource, region: Region, photo: Tensor, mask: Tensor |
     if source.description is not None:
         return source.description
     assert source.pixels is not None
-    return model.describe(recolored(source.pixels, region.color or "style", photo, mask), source.mask)
+    return model.describe_style(recolored(source.pixels, region.color or "style", photo, mask), source.mask)

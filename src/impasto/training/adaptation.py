@@ -6,6 +6,9 @@ as in training, and the style's code alone learns from that; any photo can be pa
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
@@ -14,57 +17,67 @@ from impasto.encoders.encoder import Encoder
 from impasto.losses.grid import grid_regularity
 from impasto.losses.terms import Targets
 from impasto.models.grain import grained
-from impasto.models.instant import Instant
-from impasto.models.stages import Style
+from impasto.models.instant import ADAPTATION, Instant
 from impasto.training.eyes import device_of
 from impasto.training.pictures import Crops, shipped_photos
 from impasto.training.task import CONTENT_LAYERS, distances, prepared
 
-_SIDE = 256
+_SIDE, _PHOTOS = 256, 8  # twice as many, or other ones at each step, come no nearer
 _PACE = 0.07
-_CONTENT_WEIGHT = 0.14
+_CONTENT_WEIGHT = 0.18
 
 
 def adapted(
-    network: Instant, own: Encoder, judge: Encoder, style: Style, wants: Targets, steps: int, *, bfloat16: bool
-) -> Style:
-    """The codes of N styles after some `steps`.
+    network: Instant, own: Encoder, judge: Encoder, known: Targets, wants: Targets, steps: int, *, bfloat16: bool
+) -> Tensor:
+    """By how much (1, K) the code of a style should differ from what the network reads.
 
     Args:
-        network: what paints by them.
-        own: the encoder that it paints by.
-        judge: the encoder that compares what it paints with the styles.
-        style: their codes, as the network has read them.
-        wants: {layer: statistics (N, ...)} of the styles, as the judge sees them.
-        steps: how many.
+        network: what paints by it.
+        own: the encoder that the network paints by.
+        judge: the encoder that compares what it paints with the style.
+        known: {layer: statistics (1, ...)} of the style, as the network's encoder sees it.
+        wants: the same, as the judge sees it.
+        steps: how many; 40 do most.
         bfloat16: whether to compute in it.
     """
     device = device_of(own)
-
-    def loss(photos: Tensor) -> Tensor:
-        with torch.no_grad():
-            seen, content = own(grained(photos), network.content_layers), judge(photos, CONTENT_LAYERS)
-        painted = network(seen, style)
-        style_distance, contents = distances(judge, painted, targets, content)
-        return style_distance + _CONTENT_WEIGHT * contents.mean() + grid_regularity(painted.float())
-
     with torch.inference_mode(False), torch.enable_grad():
-        style = _copied(style)
-        targets = prepared({layer: {name: value.clone() for name, value in wants[layer].items()} for layer in wants})
-        code = [factor.requires_grad_() for factor in (*style.scales, *style.shifts)]
-        optimizer = torch.optim.Adam(code, _PACE, betas=(0.9, 0.99))
-        crops = Crops([shipped_photos()], _SIDE, disturbed=0.0)
+        known, target = _copied(known), prepared(_copied(wants))
+        code = torch.zeros(1, network.code_length, device=device, requires_grad=True)
+        optimizer = torch.optim.Adam([code], _PACE, betas=(0.9, 0.99))
+        with autocast(device, bfloat16=bfloat16):
+            photos = [_Photo.of(crop, network, own, judge) for crop in _crops(min(steps, _PHOTOS), device)]
         for step in range(steps):
             optimizer.param_groups[0]["lr"] = _PACE * (1 - step / steps) ** 0.5
-            photos = crops.draw(len(code[0])).to(device, memory_format=torch.channels_last)
+            photo, style = photos[step % len(photos)], network.style({**known, ADAPTATION: {"code": code}})
             with autocast(device, bfloat16=bfloat16):
-                value = loss(photos)
+                painted = network(photo.seen, style)
+                style_distance, contents = distances(judge, painted, target, photo.content)
+                loss = style_distance + _CONTENT_WEIGHT * contents.mean() + grid_regularity(painted.float())
             optimizer.zero_grad()
-            value.backward()
+            loss.backward()
             optimizer.step()
-        return _copied(style)
+        return code.detach()
 
 
-def _copied(style: Style) -> Style:
-    scales, shifts = ([factor.detach().clone() for factor in factors] for factors in (style.scales, style.shifts))
-    return Style(scales, shifts, style.gaussian and (style.gaussian[0].clone(), style.gaussian[1].clone()))
+@dataclass(frozen=True)
+class _Photo:
+    """A crop, as the network and as the judge see it: {layer: features (1, ...)}."""
+
+    seen: dict[str, Tensor]
+    content: dict[str, Tensor]
+
+    @staticmethod
+    @torch.no_grad()
+    def of(crop: Tensor, network: Instant, own: Encoder, judge: Encoder) -> _Photo:
+        return _Photo(own(grained(crop), network.content_layers), judge(crop, CONTENT_LAYERS))
+
+
+def _crops(count: int, device: torch.device) -> Iterator[Tensor]:
+    for crop in Crops([shipped_photos()], _SIDE, disturbed=0.0).draw(count).split(1):
+        yield crop.to(device, memory_format=torch.channels_last)
+
+
+def _copied(described: Targets) -> Targets:
+    return {layer: {name: value.clone() for name, value in named.items()} for layer, named in described.items()}
