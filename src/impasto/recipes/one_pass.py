@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -33,19 +34,24 @@ if TYPE_CHECKING:
 
 _WHOLE = 335_000_000, 460  # bytes of the process, and for each pixel (`benchmarks/memory.py`)
 _IN_STRIPS = 480_000_000, 48  # where features lie in strips in files
+_ADAPTING = 650_000_000  # bytes of the process while it adapts to a style
 _KEPT_BYTES = 24  # where the photo is needed again
 _MASK_BYTES = 24  # of each region, for its masks at all sizes
 
 
 @dataclass(frozen=True)
 class OnePass:
-    """A network and the styles of each region; `learned` are styles of its own, `sources` come from paintings."""
+    """A network and the styles of each region; `learned` are styles of its own, `sources` come from paintings.
+
+    `preparation` is what it took to know them, in seconds.
+    """
 
     brief: Brief
     pictures: Pictures
     model: Model
     sources: tuple[tuple[StyleSource, ...], ...]
     learned: tuple[dict[str, float], ...]
+    preparation: float = 0.0
 
     @staticmethod
     def open(brief: Brief, pictures: Pictures) -> OnePass:
@@ -57,9 +63,9 @@ class OnePass:
         model = open_model(brief, pictures)
         regions = [brief.look_of(region) for region in brief.regions]
         if model.card.kind == "instant":
-            reader = PaintingReader(pictures)
+            began, reader = time.monotonic(), PaintingReader(pictures)
             sources = tuple(tuple(read_styles(region, model, brief, reader)) for region in regions)
-            return OnePass(brief, pictures, model, sources, ())
+            return OnePass(brief, pictures, model, sources, (), time.monotonic() - began)
         learned = tuple(learned_styles(region, model, brief) for region in regions)
         model.learned_style(learned)
         return OnePass(brief, pictures, model, (), learned)
@@ -100,7 +106,7 @@ class OnePass:
         kept = _KEPT_BYTES if self.brief.parted or self._photo_is_kept(self.brief.regions) else 0
         pixels = shape[0] * shape[1]
         fixed, each = _IN_STRIPS if pixels > LARGE else _WHOLE
-        return fixed + pixels * (each + kept + masks)
+        return max(fixed + pixels * (each + kept + masks), _ADAPTING if self.brief.settings.adapt else 0)
 
     def _photo_is_kept(self, regions: Sequence[Region]) -> bool:
         """Whether the photo is needed when the picture is painted."""
@@ -175,7 +181,7 @@ class OnePassPainting:
         style, masks = self.style(photo), self.layout.masks and self.layout.masks.at(*photo.shape[2:])
         seconds = seconds_of(lambda: self.work.model.draw(photo, style, masks))
         share = self.size[0] * self.size[1] / (photo.shape[2] * photo.shape[3])
-        return Estimate(self.size, seconds * share, self.work.bytes_for(self.size))
+        return Estimate(self.size, self.work.preparation + seconds * share, self.work.bytes_for(self.size))
 
     def style(self, photo: Tensor) -> Any:
         """What the network is told of the styles; a weaker one lies between theirs and the photo's own."""
