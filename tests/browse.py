@@ -198,23 +198,55 @@ def one_looks_back(visit: Visit) -> None:
         expect(works).to_have_count(count + 2, timeout=PATIENCE)
 
 
+@contextmanager
+def late_look(page: Page, style: str) -> Iterator[None]:
+    """Choose a style, whose look comes only after what is done meanwhile."""
+    held: list[Route] = []
+    page.route("**/v1/jobs", lambda one: held.append(one) if one.request.method == "POST" else one.continue_())
+    page.locator("#styles button", has_text=style).click()
+    while not held:
+        page.wait_for_timeout(100)
+    yield
+    with page.expect_response("**/v1/jobs") as response:
+        held[0].continue_()
+    response.value.finished()
+    page.wait_for_timeout(2000)
+    page.unroute("**/v1/jobs")
+
+
 def a_look_that_comes_late_covers_nothing(visit: Visit) -> None:
     with visit.page() as page:
         painted(page)
-        held: list[Route] = []
-        page.route(
-            "**/v1/jobs", lambda route: held.append(route) if route.request.method == "POST" else route.continue_()
-        )
-        page.locator("#styles button", has_text="hatching").click()
-        while not held:
-            page.wait_for_timeout(100)
+        with late_look(page, "hatching"):
+            page.locator("#works button").first.click()
+            expect(page.locator("#status")).to_have_text("Painted.")
+        expect(page.locator("#status")).to_have_text("Painted.")
+        page.locator("#styles button", has_text="mosaic").click()
+        looked(page)
+        mosaic = page.locator("#after").get_attribute("src") or ""
+        with late_look(page, "swirls"):
+            page.locator("#undo").click()
+        expect(page.locator("#status")).to_contain_text("first look;")
+        expect(page.locator("#after")).to_have_attribute("src", mosaic)
+
+
+def one_lets_it_adapt(visit: Visit) -> None:
+    with visit.page(photo=False) as page:
+        page.set_input_files("#photo", visit.folder / "photo.png")
+        page.set_input_files("#painting", visit.folder / "painting.jpg")
+        looked(page)
+        adapt = page.locator("#more label", has_text="adapt").locator("input")
+        page.locator("summary").click()
+        expect(adapt).to_have_count(0)
+        page.select_option("#quality", "instant")
+        adapt.fill("2")
+        adapt.press("Tab")
+        painted(page)
+        page.select_option("#quality", "draft")
+        expect(adapt).to_have_count(0)
         page.locator("#works button").first.click()
-        expect(page.locator("#status")).to_have_text("Painted.")
-        with page.expect_response("**/v1/jobs") as response:
-            held[0].continue_()
-        response.value.finished()
-        page.wait_for_timeout(2000)
-        expect(page.locator("#status")).to_have_text("Painted.")
+        page.locator("#again").click()
+        expect(adapt).to_have_value("2")
 
 
 def one_paints_a_film(visit: Visit) -> None:
@@ -278,7 +310,8 @@ def main(address: str, browser_path: str) -> None:
     """Do all of it, one after the other."""
     ways = (
         one_paints_by_keyboard_alone, a_reload_in_the_middle_loses_nothing, one_draws_places, one_looks_back,
-        a_look_that_comes_late_covers_nothing, one_paints_a_film, it_is_large_enough_for_fingers, everybody_can_use_it,
+        a_look_that_comes_late_covers_nothing, one_lets_it_adapt, one_paints_a_film, it_is_large_enough_for_fingers,
+        everybody_can_use_it,
     )  # fmt: skip
     with sync_playwright() as playwright, tempfile.TemporaryDirectory() as folder:
         browser = playwright.chromium.launch(executable_path=browser_path, args=["--no-sandbox"])

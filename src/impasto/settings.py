@@ -59,9 +59,9 @@ class Look(BaseModel):
     adapt: int = Field(
         0,
         ge=0,
-        le=400,
+        le=100,
         description="Steps in which the instant network adapts to a style before it paints: 40 take seconds, once for "
-        "all photos and frames, and come nearer to the style.",
+        "all photos and frames (with the colours of each, once for each), and come nearer to the style.",
     )
     memory: str = Field("", description="Most memory to use, like 2GB; without it, most of what is free.")
     seed: int = Field(0, ge=0, lt=2**63, description="Variation: another number, another picture; 0 is the plain one.")

@@ -129,9 +129,11 @@ def test_adapting_to_a_style_comes_nearer_to_it(
 
     code, out = tmp_path / "one.style", tmp_path / "out.png"
     assert run("style", "save", code, style, "--size", 96) == 0
+    assert run("style", "save", tmp_path / "two.style", style, "--engine", "instant", "--adapt", 8) == 2
+    assert "no adaptation to it" in capsys.readouterr().err
     for arguments, message in (
         ([style], "give --engine instant"),
-        ([style, "--engine", "instant", "--runtime", "onnxruntime"], "adapts to nothing"),
+        ([style, "--engine", "instant", "--runtime", "onnxruntime"], "Only the runtime torch adapts"),
         ([code, "--engine", "instant"], "needs the painting itself"),
         (["looks:swirls"], "has learned its styles for longer"),
     ):

@@ -15,7 +15,7 @@ import browse
 from server import Studio
 
 pytestmark = pytest.mark.once_in("float32")
-_SECONDS = 400
+_SECONDS = 500
 
 
 @pytest.mark.timeout(2 * _SECONDS + 100)

@@ -24,7 +24,7 @@ from impasto.models.instant import STYLE_LAYERS, Instant, moments
 from impasto.models.painter import Painter
 from impasto.shelf.card import load_model, read_card
 from impasto.shelf.models import find
-from impasto.training.instant import grown, tell_apart, train_instant
+from impasto.training.instant import extended, tell_apart, train_instant
 from impasto.training.loading import Loader
 from impasto.training.loop import learning_rate
 from impasto.training.painter import train_painter, widened
@@ -183,7 +183,7 @@ def test_a_wider_reader_reads_as_before_and_its_new_units_tell_styles_apart() ->
     styles = {
         layer: {"mean": seen.mean(2), "moment": seen @ seen.mT / seen.shape[2]} for layer, seen in features.items()
     }
-    wide = grown(learned, 40, 1)
+    wide = extended(learned, 40, 1)
     tell_apart(styles, wide, 16)
     before, after = learned.style(styles), wide.style(styles)
     for one, other in zip([*before.scales, *before.shifts], [*after.scales, *after.shifts]):
@@ -195,7 +195,7 @@ def test_a_wider_reader_reads_as_before_and_its_new_units_tell_styles_apart() ->
     sum(scale.square().sum() for scale in after.scales).backward()  # type: ignore[union-attr]
     assert all(head.weight.grad[:, 16:].abs().mean() > 0 for head in wide.heads)
     with pytest.raises(SettingsError, match="has --reader 16, which can only grow; not 12"):
-        grown(learned, 12, 1)
+        extended(learned, 12, 1)
 
 
 def test_content_counts_for_each_style_as_it_is_told(folder: Path, style: Path, save: Any, tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ class CameraOptions:
         size: Long side of the picture in pixels: smaller is faster.
         steady: From 0, each frame on its own, to 1, as steady as can be.
         runtime: torch, onnxruntime, or openvino, which is several times as fast on a CPU.
-        adapt: Steps in which the instant network adapts to a painting before it is shown: 40 take seconds.
+        adapt: Steps in which the instant network adapts to a painting before it paints like it: 40 take seconds.
         port: Where the page is served, on this machine alone.
         virtual: Also show it as a camera that other programs can choose.
     """
@@ -135,15 +135,11 @@ def _controls(names: list[str], how: CameraOptions) -> Controls:
     from impasto.recipes.live import Controls
     from impasto.recipes.painting import open_brief
 
+    settings = {"size": how.size, "runtime": how.runtime}
+    adapting = {**settings, "adapt": how.adapt}
     learned = [_learned(name) for name in names]
-    if how.adapt and all(learned):
-        raise SettingsError("Painters have learned their styles for longer than --adapt would take; leave that out.")
     briefs = [
-        of_painting(
-            [name],
-            None if known else "instant",
-            {"size": how.size, "runtime": how.runtime, "adapt": 0 if known else how.adapt},
-        )
+        of_painting([name], None if known else "instant", settings if known and not all(learned) else adapting)
         for name, known in zip(names, learned)
     ]
     open_brief(briefs[0])

@@ -113,6 +113,7 @@ def _evaluate_pairs(
     extractors = dict(map(open_extractor, ["compact", *(what.seen_by or [])]))
     of_collection = [path for paths in find_pictures(what.collection or []) for path in paths]
     pairs, rows = _asked(what, of_collection, engines)
+    briefs = {name: brief_of(name, [str(pairs[0][1])]) for name in engines}
     make_folder(report)
     how = partial(_painted, brief_of=brief_of, workers=workers)
     for name in engines:
@@ -122,7 +123,7 @@ def _evaluate_pairs(
     measured = _measured([*references(pairs), *rows], encoder)
     sets, copies = as_sets(measured, of_collection, extractors) if of_collection else ({}, [])
     movements = _movements(engines, pairs, report / "disturbed", encoder, how, brief_of) if adversarial else []
-    costs = {_label(name): cost_of(pairs[0][0], brief_of(name, [str(pairs[0][1])]).to_json()) for name in engines}
+    costs = {_label(name): cost_of(pairs[0][0], brief.to_json()) for name, brief in briefs.items()}
     write_report(report, measured, sets, copies, movements, costs)
     if any(row.problem for row in measured):
         sys.exit(1)

@@ -18,7 +18,7 @@ from impasto.models.stages import WHOLE, Canvas, Field, Stage, Style, steps_of
 
 STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
 
-READER = 128
+READER, BLOCKS = 128, 2  # of a new one
 
 _FAINT = 0.05  # scale of a new block: at 0 its ReLU would pass no slope
 
@@ -49,7 +49,6 @@ class Instant(nn.Module):
         super().__init__()
         if not 0 <= blocks <= 32:
             raise ValueError(f"{blocks} blocks")
-        self.blocks = blocks
         self.architecture: dict[str, Any] = {
             "channels": dict(channels),
             "widths": list(widths),

@@ -28,11 +28,12 @@ from impasto.models.painter import Painter
 from impasto.models.stages import Style, Whole
 from impasto.models.strips import Rows, Stored, Strips
 from impasto.models.translator import Translator
-from impasto.recipes.adapted import adaptation
+from impasto.recipes.adapted import adapted_code
 from impasto.recipes.networks import encoder_for, model_for
 from impasto.settings import Look
 from impasto.shelf.card import Card
 from impasto.shelf.models import find
+from impasto.training.eyes import JUDGE
 from impasto.weights.files import sha256
 
 LARGE = 3 << 19
@@ -78,7 +79,7 @@ class FeedForward:
         encoder = encoder_for("compact", None, "max", device)
         if look.adapt and not isinstance(network, Instant):
             raise SettingsError(f"{name} has learned its styles for longer than --adapt would take; leave that out.")
-        judge = encoder_for("compact2", None, "max", device) if look.adapt else None
+        judge = encoder_for(JUDGE, None, "max", device) if look.adapt else None
         bfloat16 = in_bfloat16(device, look.precision)
         return FeedForward(path, card, network, encoder, device, bfloat16, look.adapt, judge)
 
@@ -93,11 +94,11 @@ class FeedForward:
 
     @torch.inference_mode()
     def describe_style(self, painting: Tensor, mask: Tensor | None = None) -> Targets:
-        """The same of a style, to which it adapts if that is asked for: compute them once."""
+        """The same of a style, to which it adapts if that is asked for."""
         known = self.describe(painting, mask)
         if self.judge is None:
             return known
-        return known | self._adapting(adaptation(self, known, self._seen_by(self.judge, painting, mask)))
+        return known | self._adapting(adapted_code(self, known, self._seen_by(self.judge, painting, mask)))
 
     def _adapting(self, code: Tensor) -> Targets:
         """Its adaptation (N, K) or (N, 1), to be mixed with others; nothing if it does not adapt."""

@@ -41,17 +41,13 @@ _MASK_BYTES = 24  # of each region, for its masks at all sizes
 
 @dataclass(frozen=True)
 class OnePass:
-    """A network and the styles of each region; `learned` are styles of its own, `sources` come from paintings.
-
-    `preparation` is what it took to know them, in seconds.
-    """
+    """A network and the styles of each region; `learned` are styles of its own, `sources` come from paintings."""
 
     brief: Brief
     pictures: Pictures
     model: Model
     sources: tuple[tuple[StyleSource, ...], ...]
     learned: tuple[dict[str, float], ...]
-    preparation: float = 0.0
 
     @staticmethod
     def open(brief: Brief, pictures: Pictures) -> OnePass:
@@ -63,9 +59,9 @@ class OnePass:
         model = open_model(brief, pictures)
         regions = [brief.look_of(region) for region in brief.regions]
         if model.card.kind == "instant":
-            began, reader = time.monotonic(), PaintingReader(pictures)
+            reader = PaintingReader(pictures)
             sources = tuple(tuple(read_styles(region, model, brief, reader)) for region in regions)
-            return OnePass(brief, pictures, model, sources, (), time.monotonic() - began)
+            return OnePass(brief, pictures, model, sources, ())
         learned = tuple(learned_styles(region, model, brief) for region in regions)
         model.learned_style(learned)
         return OnePass(brief, pictures, model, (), learned)
@@ -178,10 +174,11 @@ class OnePassPainting:
         """About what time and memory it takes, measured on a small copy."""
         small = trial_size(self.size)
         photo = Pictures().read(replace(self.photo, pixels=self._pixels()), max(small)).pixels
-        style, masks = self.style(photo), self.layout.masks and self.layout.masks.at(*photo.shape[2:])
+        began, style = time.monotonic(), self.style(photo)
+        known, masks = time.monotonic() - began, self.layout.masks and self.layout.masks.at(*photo.shape[2:])
         seconds = seconds_of(lambda: self.work.model.draw(photo, style, masks))
         share = self.size[0] * self.size[1] / (photo.shape[2] * photo.shape[3])
-        return Estimate(self.size, self.work.preparation + seconds * share, self.work.bytes_for(self.size))
+        return Estimate(self.size, known + seconds * share, self.work.bytes_for(self.size))
 
     def style(self, photo: Tensor) -> Any:
         """What the network is told of the styles; a weaker one lies between theirs and the photo's own."""

@@ -60,7 +60,7 @@ class Model(Protocol):
 
 @dataclass(frozen=True)
 class StyleSource:
-    """A painting of a region: what is known of it, or its pixels and mask where its colours depend on the photo."""
+    """A painting of a region: what is known of it; or its pixels and mask, until its photo is to be painted."""
 
     description: Targets | None = None
     pixels: Tensor | None = None
@@ -104,9 +104,11 @@ def learned_styles(region: Region, model: Model, brief: Brief) -> dict[str, floa
 
 
 def read_styles(region: Region, model: Model, brief: Brief, reader: PaintingReader) -> Iterator[StyleSource]:
-    """The paintings of a region: described, or as they are where their colours still depend on the photo."""
+    """The paintings of a region: described, or as they are where their colours depend on the photo, or adapting to them
+    takes its time."""
     pictures = reader.pictures
     waits = region.color in ("match", "histogram")
+    later = waits or brief.settings.adapt > 0  # not before the photo can be painted at all
     for style, mask_name in zip(region.styles, region.style_masks or ("",) * len(region.styles)):
         if brief.painter_style(style) is not None:
             raise SettingsError(f"Expected a painting for the instant network, not {style}; give one.")
@@ -127,8 +129,7 @@ def read_styles(region: Region, model: Model, brief: Brief, reader: PaintingRead
             continue
         size = seen_size(region, brief, saved.picture(style).size if saved else pictures.dimensions(style))
         painting, mask = reader.read(style, size, mask_name)
-        description = None if waits else model.describe_style(painting.pixels, mask)
-        yield StyleSource(None, painting.pixels, mask) if waits else StyleSource(description)
+        yield StyleSource(None, painting.pixels, mask) if later else StyleSource(model.describe(painting.pixels, mask))
 
 
 def described(source: StyleSource, region: Region, photo: Tensor, mask: Tensor | None, model: Model) -> Targets:

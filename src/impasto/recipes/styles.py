@@ -255,6 +255,10 @@ def _compressed(picture: Picture) -> Tensor:
 
 
 def _check_for_any_photo(brief: Brief) -> None:
+    if brief.settings.adapt:
+        raise SettingsError(
+            "A saved style keeps what is read of a painting, and no adaptation to it; leave out --adapt."
+        )
     masks = [brief.keep, *(mask for region in brief.regions for mask in (region.mask, region.grade))]
     if any(mask and mask not in SELECTORS for mask in masks):
         raise SettingsError(

@@ -25,7 +25,7 @@ MOST_STEPS = 2000
 MOST_STYLES = 8
 MOST_WORK = 4000.0
 """Of `JobRequest.price`: two cores do 2 to 5 a second by optimisation, and a job has half an hour."""
-_ADAPTING = 1 << 17  # pixels painted in one pass in the time of a step of adapting to a style, about
+_PIXELS_OF_ADAPTING = 1 << 17  # pixels painted in one pass in the time of a step of adapting to a style, about
 _UPLOAD = re.compile(r"[0-9a-f]{64}")
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}(:[A-Za-z0-9_-]{1,64})?|[0-9a-f]{64}(#[0-9a-fA-F]{6})?")
 _QUICK_SIZE = 1024
@@ -86,15 +86,17 @@ class JobRequest:
         at_once = not self.film and brief.engine != "optimize" and not brief.settings.adapt
         return at_once and size != "max" and size <= _QUICK_SIZE
 
-    def price(self, height: int, width: int) -> float:
-        """Millions of pixels that it paints, times steps and styles, of a photo of this size."""
+    def price(self, height: int, width: int, frames: int = 1) -> float:
+        """Millions of pixels that it paints, times steps and styles, of a photo of this size, or of a film of such."""
         size, settings = self.brief.settings.size, self.brief.settings
         height, width = fit(height, width, max(height, width) if size == "max" else size)
         styles = sum(len(region.styles) for region in self.brief.regions)
         if not isinstance(settings, Recipe):
-            return styles * (height * width + settings.adapt * _ADAPTING) / 1e6
+            looks = [self.brief.look_of(region) for region in self.brief.regions]
+            times = frames if any(look.color in ("match", "histogram") for look in looks) else 1
+            return styles * (frames * height * width + times * settings.adapt * _PIXELS_OF_ADAPTING) / 1e6
         scales = plan_scales(height, width, settings.steps, pyramid=settings.pyramid)
-        return styles * sum(scale.cost for scale in scales) / 1e6
+        return frames * styles * sum(scale.cost for scale in scales) / 1e6
 
     @property
     def uploads(self) -> list[str]:

@@ -100,7 +100,7 @@ class Service:
             raise InputError(f"There is no upload {missing[0]}; POST it to /v1/uploads first.")
         about = self.about(asked.photo)
         asked = replace(asked, film="frame" in about)
-        if about.get("frames", 1) * asked.price(about["height"], about["width"]) > MOST_WORK:
+        if asked.price(about["height"], about["width"], about.get("frames", 1)) > MOST_WORK:
             raise InputError("That is too much work for one job; give a smaller size, fewer steps or fewer styles.")
         return self.queue.enter(id, client, asked.to_json(), quick=asked.quick)
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from impasto.device import autocast
+from impasto.device import autocast, deterministic
 from impasto.encoders.encoder import Encoder
 from impasto.losses.grid import grid_regularity
 from impasto.losses.terms import Targets
@@ -27,10 +27,12 @@ _PACE = 0.07
 _CONTENT_WEIGHT = 0.18
 
 
-def adapted(
+def adapt(
     network: Instant, own: Encoder, judge: Encoder, known: Targets, wants: Targets, steps: int, *, bfloat16: bool
 ) -> Tensor:
     """By how much (1, K) the code of a style should differ from what the network reads.
+
+    The same on the same machine with the same number of threads; with another, in its last digits not.
 
     Args:
         network: what paints by it.
@@ -42,7 +44,7 @@ def adapted(
         bfloat16: whether to compute in it.
     """
     device = device_of(own)
-    with torch.inference_mode(False), torch.enable_grad():
+    with torch.inference_mode(False), torch.enable_grad(), deterministic():
         known, target = _copied(known), prepared(_copied(wants))
         code = torch.zeros(1, network.code_length, device=device, requires_grad=True)
         optimizer = torch.optim.Adam([code], _PACE, betas=(0.9, 0.99))

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from impasto.errors import SettingsError
 from impasto.losses.terms import Targets
-from impasto.models.instant import READER, Instant, moments
+from impasto.models.instant import BLOCKS, READER, Instant, moments
 from impasto.shelf.card import load_model, write_model
 from impasto.training.eyes import JUDGE, Eyes, channels_of
 from impasto.training.loop import Progress
@@ -43,21 +43,21 @@ class InstantTask(StyleTask):
 def _begin(start: Path | None, channels: Mapping[str, int], settings: InstantTraining) -> tuple[Instant, int]:
     """The network that is to learn, and how much of its reader has learned already."""
     if start is None:
-        return Instant(channels, reader=settings.reader or READER, blocks=settings.blocks), 0
+        blocks = BLOCKS if settings.blocks is None else settings.blocks
+        return Instant(channels, reader=settings.reader or READER, blocks=blocks), 0
     card, learned = load_model(start)
     if not isinstance(learned, Instant):
         raise SettingsError(f"{start} is a {card.kind}; an instant network goes on from another instant network.")
-    known: int = learned.architecture["reader"]
-    return grown(learned, settings.reader or known, settings.blocks), known
+    return extended(learned, settings.reader, settings.blocks), learned.architecture["reader"]
 
 
-def grown(learned: Instant, reader: int, blocks: int) -> Instant:
+def extended(learned: Instant, reader: int | None, blocks: int | None) -> Instant:
     """A copy with a wider reader and more blocks, which changes next to nothing until those have learned something.
 
     Raises:
         SettingsError: it has more already.
     """
-    asked = {"reader": reader, "blocks": blocks}
+    asked = {name: value for name, value in (("reader", reader), ("blocks", blocks)) if value is not None}
     for name, value in asked.items():
         known = learned.architecture[name]
         if value < known:
@@ -80,6 +80,8 @@ def tell_apart(styles: Targets, network: Instant, known: int) -> None:
     """
     layer = cast(nn.Linear, network.reader[0])
     read = moments(styles).to(layer.weight)
+    if known == layer.out_features or len(read) < 2:
+        return
     centred = read - read.mean(0)
     values, vectors = torch.linalg.eigh(centred.T @ centred / len(read))
     directions = torch.randn(len(vectors), layer.out_features - known).to(read)

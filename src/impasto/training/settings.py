@@ -102,9 +102,11 @@ class Training(BaseModel):
 class InstantTraining(Training):
     """Settings of `impasto train instant`."""
 
-    blocks: int = Field(
-        2, ge=0, le=16, description="Residual blocks at an eighth of the size, where strokes are laid out."
-    )
+    blocks: int | None = Field(
+        None, ge=0, le=16,
+        description="Residual blocks at an eighth of the size, where strokes are laid out: 2, or those of the network "
+        "that it goes on from, which may grow.",
+    )  # fmt: skip
     reader: int | None = Field(
         None, ge=16, le=4096,
         description="Width of what reads a style: 128, or that of the network that it goes on from, which may grow.",

@@ -94,7 +94,8 @@ export const isSlow = () => kind() === "painting" && now.settings.quality !== "i
 // The job: as it is to be painted, or a quick look at it.
 export function job(size = now.settings.size, quick = false) {
   const { strength, color, scale, keep, quality } = now.settings, own = kind() === "painting", slow = isSlow() && !quick;
-  const settings = { strength: strength / 100, color, size: size === "max" ? size : Number(size), ...moreOf(slow) };
+  const more = Object.entries(now.more).filter(([name]) => quick ? EVERYWHERE.includes(name) : suits(name));
+  const settings = { strength: strength / 100, color, size: size === "max" ? size : Number(size), ...Object.fromEntries(more) };
   if (own) settings.style_scale = Number(scale);
   const kept = keep === "brush" ? now.keepMask : keep;
   const regions = painted().map(one => ({
@@ -110,9 +111,9 @@ export function job(size = now.settings.size, quick = false) {
   return null;
 }
 
-// What was set under "more", as far as the engine knows it.
+// Whether what paints knows a setting under "more".
 const EVERYWHERE = ["seed", "painted_size"];
-const moreOf = slow => Object.fromEntries(Object.entries(now.more).filter(([name]) => slow || EVERYWHERE.includes(name)));
+export const suits = name => name === "adapt" ? kind() === "painting" && !isSlow() : isSlow() || EVERYWHERE.includes(name);
 
 // The draft that a brief tells of.
 export function ofBrief(photo, brief, quality, more) {

@@ -3,7 +3,7 @@ import * as draft from "/page/draft.js";
 import { $, make } from "/page/make.js";
 import { current, word } from "/page/words.js";
 
-const ELSEWHERE = ["size", "strength", "color", "style_scale", "adapt", "device", "precision", "runtime", "memory", "encoder", "tile"];
+const ELSEWHERE = ["size", "strength", "color", "style_scale", "device", "precision", "runtime", "memory", "encoder", "tile"];
 let fields = [], presets = {};
 
 export function learn(schema, known) {
@@ -15,8 +15,12 @@ export function learn(schema, known) {
   }).filter(field => field.enum || ["integer", "number", "boolean"].includes(field.type) || field.name === "steps");
 }
 
-// Which preset settings come from, and what differs from it.
-export function readSettings(settings) {
+// Which preset the settings of a brief come from, and what differs from it; in one pass, what is not elsewhere.
+export function readSettings({ engine, settings = {} }) {
+  if (engine !== "optimize") {
+    const known = ([name]) => fields.some(field => field.name === name && field.everywhere);
+    return [undefined, Object.fromEntries(Object.entries(settings).filter(known))];
+  }
   const own = Object.entries(settings).filter(([name]) => !ELSEWHERE.includes(name)), same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
   const differing = Object.entries(presets).map(([name, preset]) => [name, Object.fromEntries([
     ...own.filter(([key, value]) => !same(preset[key], value)),
@@ -26,8 +30,7 @@ export function readSettings(settings) {
 }
 
 export function draw() {
-  const slow = draft.isSlow();
-  $("more").replaceChildren(...fields.filter(field => field.everywhere || slow).map(field => {
+  $("more").replaceChildren(...fields.filter(field => draft.suits(field.name)).map(field => {
     const name = current() === "en" ? field.name.replaceAll("_", " ") : word(`setting_${field.name}`).replace("setting_", "");
     return make("label", { title: current() === "en" ? field.description ?? "" : "" }, make("span", {}, name), input(field));
   }));

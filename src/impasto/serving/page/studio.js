@@ -40,8 +40,7 @@ function usePhoto(photo) {
 
 // A result of ours brings its settings back; without its photo, it is itself the photo.
 function takeUp({ asked, missing, ...own }) {
-  const [quality, settings] = more.readSettings(asked.brief.settings ?? {}), { engine } = asked.brief;
-  draft.ofBrief(asked.photo ? { id: asked.photo } : own, asked.brief, quality, engine === "optimize" ? settings : {});
+  draft.ofBrief(asked.photo ? { id: asked.photo } : own, asked.brief, ...more.readSettings(asked.brief));
   tell(word(missing.length ? "settings_missing" : "settings_back"));
   manner.paintThumbnails(draft.now.photo);
 }
@@ -53,8 +52,10 @@ function lookSoon() {
   settling = setTimeout(lookNow, SETTLE);
 }
 
+const wish = () => JSON.stringify(draft.now.photo && draft.job(LOOK_SIZE, true));
+
 async function lookNow() {
-  const { photo } = draft.now, job = photo && draft.job(LOOK_SIZE, true), wanted = JSON.stringify(job);
+  const { photo } = draft.now, job = photo && draft.job(LOOK_SIZE, true), wanted = wish();
   if (!job || works.current() || wanted === looked) return;
   looking.abort();
   looking = new AbortController();
@@ -63,9 +64,11 @@ async function lookNow() {
   try {
     const picture = await api.look(job, signal);
     if (isLate() || !picture) return;
-    looked = wanted;
-    easel.show(api.photoOf(photo.id), picture);
-    tell(word("shown"));
+    if (wish() === wanted) {
+      looked = wanted;
+      easel.show(api.photoOf(photo.id), picture);
+    }
+    if (wish() === looked) tell(word("shown"));
   } catch (error) { if (!isLate()) fail(error); }
 }
 

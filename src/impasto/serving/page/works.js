@@ -141,6 +141,5 @@ export async function again() {
   const job = current();
   if (!job) return;
   const photo = job.film ? await api.about(job.photo) : { id: job.photo };
-  const [quality, more] = readSettings(job.brief.settings ?? {});
-  draft.ofBrief(photo, job.brief, quality, job.brief.engine === "optimize" ? more : {});
+  draft.ofBrief(photo, job.brief, ...readSettings(job.brief));
 }

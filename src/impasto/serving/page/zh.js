@@ -21,7 +21,7 @@ export default {
   setting_content_growth: "内容随尺寸增长",
   setting_smoothness: "平滑方式", setting_smoothness_weight: "平滑权重", setting_start: "起始画面", setting_detail: "细节",
   setting_steps: "步数", setting_jitter: "抖动", setting_pyramid: "由粗到细", setting_optimizer: "优化器", setting_decay: "衰减",
-  setting_averaging: "平均", setting_pooling: "池化",
+  setting_averaging: "平均", setting_adapt: "适应步数", setting_pooling: "池化",
   // painting
   paint: "认真画一幅", paint_all: "全部绘制", stop: "停止", go_on: "继续", progress: "进度", looking: "先看一眼……",
   shown: "这只是初稿；满意的话就认真画一幅。", painting_now: "正在作画", left: "剩余", seconds: "秒", minutes: "分钟", done: "画好了。",
