@@ -15,6 +15,7 @@ from impasto.errors import OutputError
 from impasto.jobs.database import DatabaseQueue
 from impasto.serving.decoding import Decoder
 from impasto.serving.guard import Guard, Message, Receive, Send
+from impasto.serving.request import JobRequest
 from impasto.serving.service import UPLOAD_SECONDS, Service
 from impasto.storage import Storage
 
@@ -94,6 +95,21 @@ async def _nothing() -> Message:
 async def _empty(_: Message, receive: Receive, send: Send) -> None:
     await receive()
     await send({"type": "http.response.start", "status": 200})
+
+
+def test_adapting_counts_once_for_a_film_that_keeps_the_colours_of_the_painting() -> None:
+    def asked(**settings: object) -> JobRequest:
+        style, settings = "b" * 64, {"size": 512, **settings}
+        return JobRequest.of(
+            {"photo": "a" * 64, "brief": {"regions": [{"styles": [style]}], "engine": "instant", "settings": settings}}
+        )
+
+    usual, adapted, anew = asked(), asked(adapt=40), asked(adapt=40, color="match")
+    assert (usual.quick, adapted.quick) == (True, False)
+    one = adapted.price(288, 512) - usual.price(288, 512)
+    assert one > 0
+    assert adapted.price(288, 512, 750) - usual.price(288, 512, 750) == pytest.approx(one)
+    assert anew.price(288, 512, 750) - usual.price(288, 512, 750) == pytest.approx(750 * one)
 
 
 def test_a_disk_that_fills_while_a_result_is_written(tmp_path: Path) -> None:
