@@ -28,7 +28,7 @@ from impasto.models.painter import Painter
 from impasto.models.stages import Style, Whole
 from impasto.models.strips import Rows, Stored, Strips
 from impasto.models.translator import Translator
-from impasto.recipes.adapted import adapted_code
+from impasto.recipes.adapted import adapted
 from impasto.recipes.networks import encoder_for, model_for
 from impasto.settings import Look
 from impasto.shelf.card import Card
@@ -89,16 +89,16 @@ class FeedForward:
 
         Of `painting` (1, 3, H, W), in each part of `mask` (1, R, H, W).
         """
-        known = self._seen_by(self.encoder, painting, mask)
+        known = self.seen_by(self.encoder, painting, mask)
         return known | self._adapting(torch.zeros(1 if mask is None else mask.shape[1], 1, device=self.device))
 
     @torch.inference_mode()
     def describe_style(self, painting: Tensor, mask: Tensor | None = None) -> Targets:
         """The same of a style, to which it adapts if that is asked for."""
-        known = self.describe(painting, mask)
         if self.judge is None:
-            return known
-        return known | self._adapting(adapted_code(self, known, self._seen_by(self.judge, painting, mask)))
+            return self.describe(painting, mask)
+        known, code = adapted(self, painting, mask)
+        return known | self._adapting(code)
 
     def _adapting(self, code: Tensor) -> Targets:
         """Its adaptation (N, K) or (N, 1), to be mixed with others; nothing if it does not adapt."""
@@ -107,7 +107,10 @@ class FeedForward:
         assert isinstance(self.network, Instant)
         return {ADAPTATION: {"code": code.expand(-1, self.network.code_length)}}
 
-    def _seen_by(self, encoder: Encoder, painting: Tensor, mask: Tensor | None) -> Targets:
+    @torch.inference_mode()
+    def seen_by(self, encoder: Encoder, painting: Tensor, mask: Tensor | None) -> Targets:
+        """The same as one of its encoders sees it."""
+
         def see(part: Tensor) -> Iterator[tuple[str, Tensor]]:
             return encoder.walk(part.to(self.device).contiguous(memory_format=torch.channels_last), STYLE_LAYERS)
 

@@ -52,10 +52,10 @@ function lookSoon() {
   settling = setTimeout(lookNow, SETTLE);
 }
 
-const wish = () => JSON.stringify(draft.now.photo && draft.job(LOOK_SIZE, true));
+const wish = () => draft.now.photo && draft.job(LOOK_SIZE, true);
 
 async function lookNow() {
-  const { photo } = draft.now, job = photo && draft.job(LOOK_SIZE, true), wanted = wish();
+  const { photo } = draft.now, job = wish(), wanted = JSON.stringify(job);
   if (!job || works.current() || wanted === looked) return;
   looking.abort();
   looking = new AbortController();
@@ -64,11 +64,12 @@ async function lookNow() {
   try {
     const picture = await api.look(job, signal);
     if (isLate() || !picture) return;
-    if (wish() === wanted) {
+    const now = JSON.stringify(wish());
+    if (now === wanted) {
       looked = wanted;
       easel.show(api.photoOf(photo.id), picture);
     }
-    if (wish() === looked) tell(word("shown"));
+    if (now === looked) tell(word("shown"));
   } catch (error) { if (!isLate()) fail(error); }
 }
 
