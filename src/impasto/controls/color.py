@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 Color = Literal["style", "content", "match", "histogram", "harmony"]
 COLORS: tuple[Color, ...] = ("style", "content", "match", "histogram", "harmony")
+OF_PHOTO: tuple[Color, ...] = ("match", "histogram")  # the painting takes the photo's colours before it is a style
 
 _LUMA = (0.299, 0.587, 0.114)
 _ROWS = 256

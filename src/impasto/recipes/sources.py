@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from impasto.brief import Brief, Region, of_map
-from impasto.controls.color import recolored
+from impasto.controls.color import OF_PHOTO, recolored
 from impasto.errors import SettingsError
 from impasto.losses.terms import Targets
 from impasto.masks import Masks
@@ -107,7 +107,7 @@ def read_styles(region: Region, model: Model, brief: Brief, reader: PaintingRead
     """The paintings of a region: described, or as they are where their colours depend on the photo, or adapting to them
     takes its time."""
     pictures = reader.pictures
-    waits = region.color in ("match", "histogram")
+    waits = region.color in OF_PHOTO
     later = waits or brief.settings.adapt > 0  # not before the photo can be painted at all
     for style, mask_name in zip(region.styles, region.style_masks or ("",) * len(region.styles)):
         if brief.painter_style(style) is not None:

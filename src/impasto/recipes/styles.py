@@ -9,6 +9,7 @@ from pathlib import Path
 from torch import Tensor
 
 from impasto.brief import SELECTORS, Brief, Region, of_map
+from impasto.controls.color import OF_PHOTO
 from impasto.encoders import load_encoder, weights_path
 from impasto.engine.scales import SMALLEST_SIDE
 from impasto.errors import PictureError, SettingsError, WeightsError
@@ -231,7 +232,7 @@ def _known(brief: Brief, region: Region, pictures: Pictures) -> dict[str, Tensor
 
     look = brief.look_of(region)
     statistics = brief.engine != "optimize" and not brief.engine.endswith(".onnx")
-    if statistics and look.color not in ("match", "histogram"):
+    if statistics and look.color not in OF_PHOTO:
         (description,) = OnePass.open(brief.model_copy(update={"regions": (region,)}), pictures).descriptions()
         return {f"{layer}.{name}": value.cpu() for layer, named in description.items() for name, value in named.items()}
     if any(region.style_masks):

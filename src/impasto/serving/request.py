@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from impasto.brief import Brief
+from impasto.controls.color import OF_PHOTO
 from impasto.engine.scales import plan_scales
 from impasto.errors import InputError, SettingsError
 from impasto.media.geometry import fit
@@ -93,7 +94,7 @@ class JobRequest:
         styles = sum(len(region.styles) for region in self.brief.regions)
         if not isinstance(settings, Recipe):
             looks = [self.brief.look_of(region) for region in self.brief.regions]
-            times = frames if any(look.color in ("match", "histogram") for look in looks) else 1
+            times = frames if any(look.color in OF_PHOTO for look in looks) else 1
             return styles * (frames * height * width + times * settings.adapt * _PIXELS_OF_ADAPTING) / 1e6
         scales = plan_scales(height, width, settings.steps, pyramid=settings.pyramid)
         return frames * styles * sum(scale.cost for scale in scales) / 1e6
