@@ -12,10 +12,10 @@ import tempfile
 import time
 from pathlib import Path
 
+from impasto.presets import preset
 from impasto.search.axis import Axis
 from impasto.search.painting import PaintingSubject
 from impasto.search.study import Search
-from impasto.settings import preset
 
 TRIALS = 20
 

@@ -18,8 +18,8 @@ from typing import get_args
 
 from impasto.brief import of_painting
 from impasto.device import Precision
+from impasto.presets import preset
 from impasto.recipes.painting import open_brief, painted
-from impasto.settings import preset
 from impasto.shelf.engines import chosen_engine
 from impasto.training.painter import train_painter
 from impasto.training.settings import PainterTraining

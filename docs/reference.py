@@ -17,7 +17,8 @@ from rich.console import Console
 
 from impasto import Brief, Region
 from impasto.cli import app
-from impasto.settings import PRESETS, Look, Recipe
+from impasto.presets import PRESETS
+from impasto.settings import Look, Recipe
 from impasto.training.settings import CollectionTraining, EncoderTraining, InstantTraining, PainterTraining
 
 PATH = Path(__file__).with_name("reference.md")

@@ -15,7 +15,7 @@ FLOORS = [
     {"media", "encoders", "losses", "models", "controls"},
     {"engine", "shelf", "jobs", "client", "identity", "storage"},
     {"settings", "export", "signing"},
-    {"brief"},
+    {"brief", "presets"},
     {"training"},
     {"recipes", "library", "metrics"},
     {"batch", "search", "serving"},

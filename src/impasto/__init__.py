@@ -12,13 +12,13 @@ if TYPE_CHECKING:
     from impasto.media.image import Picture as Picture
     from impasto.media.image import read as read
     from impasto.media.writing import write as write
+    from impasto.presets import PRESETS as PRESETS
+    from impasto.presets import preset as preset
     from impasto.recipes.painting import paint as paint
     from impasto.recipes.stylize import film as film
     from impasto.recipes.stylize import stylize as stylize
-    from impasto.settings import PRESETS as PRESETS
     from impasto.settings import Look as Look
     from impasto.settings import Recipe as Recipe
-    from impasto.settings import preset as preset
 
 _HOMES = {
     "Brief": "impasto.brief",

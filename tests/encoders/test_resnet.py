@@ -15,7 +15,7 @@ from impasto.encoders import load_encoder
 from impasto.encoders.resnet import _BLOCKS, _WIDTHS, ResNetName, smoothed
 from impasto.errors import TooLargeError, UnknownName, WeightsError
 from impasto.media.image import Picture
-from impasto.settings import preset
+from impasto.presets import preset
 
 from fakes import picture
 

@@ -13,13 +13,14 @@ from impasto import errors
 from impasto.brief import Brief, of_painting
 from impasto.errors import PictureError, RecordError, SettingsError, TooLargeError, UnknownName
 from impasto.media.image import Picture, read
+from impasto.presets import PRESETS, preset, read_preset
 from impasto.provenance import Record
 from impasto.recipes.checkpoint import load_checkpoint, save_checkpoint
 from impasto.recipes.optimize import Optimization, OptimizedPainting
 from impasto.recipes.painting import open_brief, painted
 from impasto.recipes.pictures import Pictures
 from impasto.recipes.style_transfer import CONTENT_LOSSES, STYLE_LOSSES
-from impasto.settings import PRESETS, Recipe, preset, read_preset
+from impasto.settings import Recipe
 
 from fakes import picture, tiny_encoder
 

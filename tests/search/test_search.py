@@ -13,10 +13,11 @@ import pytest
 from pydantic import BaseModel
 
 from impasto.errors import RecordError, SettingsError, UnknownName
+from impasto.presets import read_settings
 from impasto.search.axis import Axis
 from impasto.search.painting import PaintingSubject
 from impasto.search.study import Search
-from impasto.settings import Recipe, read_settings
+from impasto.settings import Recipe
 from impasto.shelf.card import read_card
 
 from door import run

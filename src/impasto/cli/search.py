@@ -74,7 +74,7 @@ def search(
         output: The .json file to write, for the `--preset` of `impasto paint` or of that training.
         force: Replace the output if it exists.
     """
-    from impasto.settings import write_settings
+    from impasto.presets import write_settings
 
     job = _opened(training, output, how, force=force)
     interrupted = _tried(job, output.stem, how)
@@ -150,8 +150,8 @@ def _tell_importances(job: Search, output: Path) -> None:
 
 
 def _painting(content: Path | None, style: Path | None, preset: str, size: int) -> PaintingSubject:
+    from impasto.presets import read_settings
     from impasto.search.painting import PaintingSubject
-    from impasto.settings import read_settings
 
     if content is None or style is None:
         raise SettingsError("Expected a photo and a style; give --content and --style.")

@@ -150,7 +150,7 @@ def training_job(
         UnknownName: no such model to go on from.
     """
     from impasto.cli.options import explicit
-    from impasto.settings import read_preset
+    from impasto.presets import read_preset
     from impasto.training.job import SETTINGS, TrainingJob
 
     chosen = read_preset(preset, SETTINGS[kind], **explicit(settings)) if preset else settings or SETTINGS[kind]()

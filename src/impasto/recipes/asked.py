@@ -10,9 +10,9 @@ from typing import Any
 from impasto.brief import Brief, Region
 from impasto.controls.color import COLORS
 from impasto.errors import SettingsError, UnknownName
+from impasto.presets import read_settings
 from impasto.recipes.pictures import Pictures
 from impasto.recipes.styles import SavedStyle
-from impasto.settings import read_settings
 from impasto.shelf.engines import STYLE_SUFFIX, chosen_engine
 
 REST = "rest"

@@ -12,8 +12,9 @@ from impasto.brief import Brief
 from impasto.encoders import load_encoder
 from impasto.losses.content import content_distance
 from impasto.media.geometry import resample
+from impasto.presets import preset
 from impasto.recipes.pictures import Given, Pictures
-from impasto.settings import Look, Recipe, preset
+from impasto.settings import Look, Recipe
 
 KEPT = 0.3
 _SIZE = 512

@@ -9,9 +9,9 @@ from pathlib import Path
 from impasto.brief import of_painting
 from impasto.media.film import open_film
 from impasto.media.image import Picture
+from impasto.presets import preset as preset_named
 from impasto.recipes.frames import STEADY, FramePainter, PaintedFrame
 from impasto.recipes.painting import open_brief, painted
-from impasto.settings import preset as preset_named
 from impasto.shelf.engines import chosen_engine, named_model
 
 

@@ -21,6 +21,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from impasto.brief import Brief
 from impasto.errors import InputError
 from impasto.jobs.queue import ENDED, Job
+from impasto.presets import PRESETS
 from impasto.serving import files
 from impasto.serving.bodies import client_of, of_form, of_json
 from impasto.serving.counting import Figures
@@ -29,7 +30,6 @@ from impasto.serving.problems import answer_problems
 from impasto.serving.schema import JOB, JOB_OR_FORM, MASK, PICTURE, PROBLEMS, UPLOAD, JobTold, Upload
 from impasto.serving.service import Service, is_wanted, told
 from impasto.serving.styles import offered
-from impasto.settings import PRESETS
 from impasto.shelf.card import read_card
 from impasto.shelf.models import find, models
 

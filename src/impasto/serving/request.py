@@ -15,10 +15,11 @@ from impasto.controls.color import OF_PHOTO
 from impasto.engine.scales import plan_scales
 from impasto.errors import InputError, SettingsError
 from impasto.media.geometry import fit
+from impasto.presets import preset
 from impasto.provenance import Record
 from impasto.recipes.frames import STEADY
 from impasto.serving.selection import Selection
-from impasto.settings import Recipe, describe, preset
+from impasto.settings import Recipe, describe
 from impasto.shelf.models import models
 
 LARGEST = 4096

@@ -61,9 +61,11 @@ def train_collection(
     encoder = encoder_on(fabric.device, "compact")
     torch.manual_seed(settings.seed)
 
+    def crops_from(*sources: Sequence[Path]) -> Crops:
+        return Crops(sources, settings.crop_size, seed=settings.seed, disturbed=0.0, smallest=settings.crop_scale)
+
     def crops_of(paths: Sequence[Path], count: int) -> Tensor:
-        crops = Crops([paths], settings.crop_size, seed=settings.seed, disturbed=0.0).draw(count)
-        return crops.to(fabric.device, memory_format=torch.channels_last)
+        return crops_from(paths).draw(count).to(fabric.device, memory_format=torch.channels_last)
 
     yield Report(0.0, "describing the collection", silent=not fabric.is_global_zero)
     target = described(encoder, crops_of(painting_split.training, _DESCRIBED))
@@ -74,9 +76,7 @@ def train_collection(
     network = _generator(start, encoder, target, validation[0][:_TRIED], settings).to(fabric.device)
     critic, method = _critic(encoder, settings), _method(start, network, encoder, validation[0], settings)
     duel = Duel(network, critic, method, encoder, target, validation, settings).to(fabric.device)
-    crops = Crops(
-        [photo_split.training, painting_split.training], settings.crop_size, seed=settings.seed, disturbed=0.0
-    )
+    crops = crops_from(photo_split.training, painting_split.training)
 
     progress: Progress | None = None
     for progress in run_folder.train(duel, crops, settings, fabric, state):

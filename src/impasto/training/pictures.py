@@ -159,8 +159,9 @@ class Crops:
     """Random square crops at random scales, drawn from several sources in turn: crop i depends on seed and i alone.
 
     A share of `disturbed` crops is changed as an optimiser changes pictures: noise, fine or coarse, added to it, or
-    half of another crop mixed in. A share of `enlarged` ones is soft, as small paintings are in large results. Decoded
-    pictures are kept in memory, up to a limit; broken ones are passed over and remembered in `broken`.
+    half of another crop mixed in. A share of `enlarged` ones is soft, as small paintings are in large results. None is
+    made smaller than `smallest` times the picture's own size. Decoded pictures are kept in memory, up to a limit;
+    broken ones are passed over and remembered in `broken`.
     """
 
     def __init__(
@@ -171,11 +172,12 @@ class Crops:
         seed: int = 0,
         disturbed: float = 0.25,
         enlarged: float = 0.0,
+        smallest: float = 0.0,
     ) -> None:
         self.sources = [list(paths) for paths in sources]
         self.size = size
         self.seed = seed
-        self.disturbed, self.enlarged = disturbed, enlarged
+        self.disturbed, self.enlarged, self.smallest = disturbed, enlarged, smallest
         self.drawn = 0
         self.broken: set[Path] = set()
         self._decoded: dict[Path, Tensor] = {}
@@ -198,7 +200,7 @@ class Crops:
         chance = random.Random(f"{self.seed} {index} {salt}")
         picture = self._picture(self.sources[index % len(self.sources)], chance)
         short = min(picture.shape[-2:])
-        scale = max(self.size, chance.uniform(self.size, max(self.size, short))) / short
+        scale = max(self.size, chance.uniform(max(self.size, self.smallest * short), max(self.size, short))) / short
         if self.enlarged and chance.random() < self.enlarged:
             scale *= chance.uniform(1, _MOST_ENLARGED)
         side = min(short, round(self.size / scale))
