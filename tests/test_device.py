@@ -23,11 +23,18 @@ def test_precision_is_what_is_asked_for_and_auto_what_the_environment_says(monke
         in_bfloat16(CPU, "auto")
 
 
-@pytest.mark.parametrize("amx", [True, False])
-def test_a_cpu_computes_in_bfloat16_where_that_is_faster(amx: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("amx", "cpu", "faster"), [(True, "Intel Xeon", True), (False, "Intel Xeon", False), (False, "AMD EPYC", True)]
+)
+def test_a_cpu_computes_in_bfloat16_where_that_is_faster(
+    amx: bool, cpu: str, faster: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv("IMPASTO_PRECISION", raising=False)
     monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: amx)
-    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True)
+    able = {"cpu_name": cpu, "avx512_bf16": True}
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: able)
+    assert in_bfloat16(CPU, "auto") is faster
+    able["avx512_bf16"] = False
     assert in_bfloat16(CPU, "auto") is amx
 
 

@@ -51,14 +51,19 @@ def in_bfloat16(device: torch.device, precision: Precision) -> bool:
 def bfloat16_pays(device: torch.device) -> bool:
     """Whether `device` is faster in bfloat16 than in float32.
 
-    On CPUs that takes AMX. Measured on one (`benchmarks/precision.py`: one pass, the slow road, training): 1.1 to
-    1.6 times as fast; with its instructions limited to AVX512_BF16, 0.7 to 0.9 times; and to AVX2 0.14.
+    On CPUs that takes AMX, or AMD's AVX512_BF16. Measured (`benchmarks/precision.py`: one pass, the slow road,
+    training): with AMX 1.1 to 1.6 times as fast, on an AMD EPYC 1.1 to 1.6 times; on an Intel Xeon limited to AVX512_BF16
+    0.7 to 0.9 times, and to AVX2 0.14.
     """
     import torch
 
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    return device.type == "cpu" and bool(torch.cpu._is_amx_tile_supported())
+    if device.type != "cpu":
+        return False
+    able = torch.cpu.get_capabilities()
+    by_amd = str(able.get("cpu_name", "")).startswith("AMD")
+    return torch.cpu._is_amx_tile_supported() or (by_amd and bool(able.get("avx512_bf16")))
 
 
 def autocast(device: torch.device, *, bfloat16: bool) -> AbstractContextManager[object]:

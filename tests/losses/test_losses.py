@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from impasto.errors import SettingsError
+from impasto.losses.blotches import blotches
 from impasto.losses.content import Content, instance_normalised
 from impasto.losses.cosine import Cosine
 from impasto.losses.gram import Gram
@@ -159,3 +160,20 @@ def test_bad_blends_are_refused(weights: list[float], noise: Tensor) -> None:
 def test_negative_weights_are_refused() -> None:
     with pytest.raises(SettingsError, match="0 or more"):
         Term("style", Gram(), {"relu1_1": -1.0}, 1.0)
+
+
+def test_blotches_are_what_differs_where_the_photo_does_not() -> None:
+    """Sky above ground: any two colours for them are none, a third in the sky is one, and touches are not seen."""
+    photo = torch.full((1, 3, 96, 96), 0.8)
+    photo[..., 48:, :] = 0.2
+    clean = 1 - photo
+    touched = clean + 0.1 * torch.ones(96, 96).cumsum(0).cumsum(1).remainder(2).sub(0.5)
+    halo = clean.clone()
+    halo[..., 24:40, :] = 0.6
+    assert float(blotches(photo, clean)) < 0.02
+    assert float(blotches(photo, touched)) < 0.02
+    assert float(blotches(photo, halo)) > 0.1
+    half = torch.cat([halo, clean])
+    assert float(blotches(photo.expand(2, -1, -1, -1), half)) == pytest.approx(
+        float(blotches(photo, halo)) / 2, abs=0.01
+    )

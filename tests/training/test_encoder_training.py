@@ -6,8 +6,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import save_file
 
 from impasto.encoders.compact import load_compact
@@ -104,6 +106,17 @@ def test_enlarged_crops_are_soft(folder: Path) -> None:
         )
 
     assert detail(1.0) < 0.7 * detail(0.0)
+
+
+def test_crops_can_keep_the_size_of_touches(tmp_path: Path) -> None:
+    path = tmp_path / "stripes.png"
+    Image.fromarray(np.tile(np.array([0, 255], np.uint8), (256, 128))).save(path)
+
+    def contrast(smallest: float) -> float:
+        return float(Crops([[path]], 64, disturbed=0, smallest=smallest).draw(20).std())
+
+    assert contrast(1.0) == pytest.approx(0.5, abs=0.01)
+    assert contrast(0.0) < 0.3
 
 
 def test_the_whole_training(folder: Path, tmp_path: Path) -> None:

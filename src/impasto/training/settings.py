@@ -81,6 +81,9 @@ class Training(BaseModel):
     shift_weight: float = Field(
         0.0, ge=0, description="Weight of painting a photo that has moved by a few pixels like the photo itself."
     )
+    blotch_weight: float = Field(
+        0.0, ge=0, description="Weight of painting no blotches or halos: alike what is alike in the photo."
+    )
     steady_weight: float = Field(0.0, ge=0, description="Weight of painting a disturbed photo like the photo itself.")
     disturbance: Literal["fgsm", "noise"] = Field("fgsm", description="How photos are disturbed for that.")
     epsilon: float = Field(4.0, gt=0, le=64, description="How far each value is disturbed at most, of 255.")

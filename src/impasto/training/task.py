@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from impasto.device import exactly
 from impasto.encoders.encoder import Encoder
 from impasto.engine.attack import attack, noisy
+from impasto.losses.blotches import blotches
 from impasto.losses.content import content_distances
 from impasto.losses.grid import grid_regularity
 from impasto.losses.smoothness import TotalVariation
@@ -80,13 +81,16 @@ class Task(nn.Module):
         return [{"params": [p for p in self.network.parameters() if p.requires_grad], "pace": 1.0}]
 
     def habits(self, photos: Tensor, painted: Tensor, paint: Callable[[Tensor], Tensor]) -> dict[str, Tensor]:
-        """How much () a network does what it should not, whatever it paints: weave, swim, flicker.
+        """How much () a network does what it should not, whatever it paints: weave, blotch, swim, flicker.
 
         `painted` (N, 3, S, S) is what `paint` makes of `photos`.
         """
         habits = dict[str, Tensor]()
         if self.settings.grid_weight:
             habits["grid"] = grid_regularity(painted.float())
+        if self.settings.blotch_weight:
+            with exactly(photos.device):
+                habits["blotches"] = blotches(photos.float(), painted.float())
         if self.settings.shift_weight:
             habits["shift"] = self._swimming(photos, painted, paint)
         if self.settings.steady_weight:
@@ -97,6 +101,7 @@ class Task(nn.Module):
         """The same, each by its weight."""
         weights = {
             "grid": self.settings.grid_weight,
+            "blotches": self.settings.blotch_weight,
             "shift": self.settings.shift_weight,
             "unsteady": self.settings.steady_weight,
         }
