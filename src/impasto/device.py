@@ -52,8 +52,8 @@ def bfloat16_pays(device: torch.device) -> bool:
     """Whether `device` is faster in bfloat16 than in float32.
 
     On CPUs that takes AMX, or AMD's AVX512_BF16. Measured (`benchmarks/precision.py`: one pass, the slow road,
-    training): with AMX 1.1 to 1.6 times as fast, on an AMD EPYC 1.1 to 1.6 times; on an Intel Xeon limited to AVX512_BF16
-    0.7 to 0.9 times, and to AVX2 0.14.
+    training): with AMX 1.1 to 1.6 times as fast, on an AMD EPYC too; on an Intel Xeon limited to AVX512_BF16 0.7 to 0.9
+    times, and to AVX2 0.14.
     """
     import torch
 

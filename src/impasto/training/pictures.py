@@ -211,7 +211,7 @@ class Crops:
         return resample(window, (self.size, self.size)).clamp(0, 1)
 
     def _picture(self, paths: Sequence[Path], chance: random.Random) -> Tensor:
-        """A picture (1, 3, H, W) in whole numbers from 0 to 255, large ones shrunk."""
+        """A picture (1, 3, H, W) in whole numbers from 0 to 255; large ones are shrunk where small crops are wanted."""
         for _ in range(100 + len(paths)):
             path = chance.choice(paths)
             if path in self._decoded:
@@ -223,8 +223,9 @@ class Crops:
             except PictureError:
                 self.broken.add(path)
                 continue
-            shrink = min(1.0, _LARGEST * self.size / min(pixels.shape[-2:]))
-            pixels = resample(pixels, (round(pixels.shape[-2] * shrink), round(pixels.shape[-1] * shrink)))
+            if not self.smallest:
+                shrink = min(1.0, _LARGEST * self.size / min(pixels.shape[-2:]))
+                pixels = resample(pixels, (round(pixels.shape[-2] * shrink), round(pixels.shape[-1] * shrink)))
             picture = pixels.clamp(0, 1).mul(255).round().byte()
             if self._bytes + picture.numel() < _CACHE_BYTES:
                 self._bytes += picture.numel()
