@@ -7,6 +7,7 @@ import runpy
 import shlex
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -104,9 +105,11 @@ def test_commands_do_what_they_say(save: Any, tmp_path: Path, monkeypatch: pytes
     write_masks(tmp_path)
     clip(tmp_path / "clip.mp4", moving(5, 96, 128), sound=True)
     run("film", "clip.mp4", "looks", "--size", 64, "-o", "party.gif")
-    for name in ("pointillist_divisionist", "ukiyoe_shinhanga"):
-        (tmp_path / f"{name}.txt").write_text("\n".join(f"paintings/paintings{n:02}.jpg" for n in range(24)))
+    for name, kind in (("pointillist_divisionist", "paintings"), ("ukiyoe", "paintings"), ("photos", "photos")):
+        (tmp_path / f"{name}.txt").write_text("\n".join(f"{kind}/{kind}{n:02}.jpg" for n in range(24)))
     random_vgg19(tmp_path / "vgg19-dcbb9e9d.pth")
+    for script, arguments in re.findall(r"^python (examples/\S+) (.*)$", "".join(blocks("sh")), re.MULTILINE):
+        subprocess.run([sys.executable, ROOT / script, *shlex.split(arguments)], check=True)
     for command in commands():
         if re.match("impasto (studio|serve)", command):
             continue  # they serve until they are stopped: tests/serving/test_studio.py

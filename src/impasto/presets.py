@@ -1,4 +1,4 @@
-"""Presets: settings of a painting that go together, by name or in a file."""
+"""Settings that go together: presets of a painting by name, those of anything in a file."""
 
 from __future__ import annotations
 

@@ -167,11 +167,11 @@ def test_blotches_are_what_differs_where_the_photo_does_not() -> None:
     photo = torch.full((1, 3, 96, 96), 0.8)
     photo[..., 48:, :] = 0.2
     clean = 1 - photo
-    touched = clean + 0.1 * torch.ones(96, 96).cumsum(0).cumsum(1).remainder(2).sub(0.5)
+    touched = clean + 0.1 * torch.randn(1, 3, 96, 96, generator=torch.Generator().manual_seed(0))
     halo = clean.clone()
     halo[..., 24:40, :] = 0.6
     assert float(blotches(photo, clean)) < 0.02
-    assert float(blotches(photo, touched)) < 0.02
+    assert float(blotches(photo, touched)) < 0.03
     assert float(blotches(photo, halo)) > 0.1
     half = torch.cat([halo, clean])
     assert float(blotches(photo.expand(2, -1, -1, -1), half)) == pytest.approx(

@@ -65,7 +65,7 @@ def trained(
     {"method": "cyclegan", "generator": "unet", "critic": "patches", "spectral": True, "game": "hinge"},
     {"method": "cyclegan", "generator": "painter", "augmentation": True},
     {"method": "fastcut", "generator": "painter", "r1": 1.0, "game": "logistic", "pool": 0, "steady_weight": 1.0,
-     "blotch_weight": 1.0, "crop_scale": 1.0},
+     "blotch_weight": 1.0, "smallest_scale": 1.0},
 ], ids=["cut", "cyclegan", "cyclegan, painter", "fastcut"])  # fmt: skip
 def test_a_training_that_was_interrupted_ends_in_the_same_bytes(
     changes: dict[str, Any], folders: tuple[Path, Path], tmp_path: Path

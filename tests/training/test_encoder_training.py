@@ -112,8 +112,8 @@ def test_crops_can_keep_the_size_of_touches(tmp_path: Path) -> None:
     path = tmp_path / "stripes.png"
     Image.fromarray(np.tile(np.array([0, 255], np.uint8), (256, 128))).save(path)
 
-    def contrast(smallest: float) -> float:
-        return float(Crops([[path]], 64, disturbed=0, smallest=smallest).draw(20).std())
+    def contrast(smallest_scale: float) -> float:
+        return float(Crops([[path]], 64, disturbed=0, smallest_scale=smallest_scale).draw(20).std())
 
     assert contrast(1.0) == pytest.approx(0.5, abs=0.01)
     assert contrast(0.0) < 0.3

@@ -437,9 +437,9 @@ def test_checkpoints_that_cannot_be_written_now_may_be_later(
     assert (tmp_path / "p.training" / "checkpoint.pt").is_file()
 
 
-def test_a_network_learns_not_to_weave_and_not_to_swim(folder: Path, style: Path, tmp_path: Path) -> None:
-    for name in ("grid", "shift"):
-        only = {"style_weight": 0.0, "content_weight": 0.0, "grid_weight": 0.0, f"{name}_weight": 1.0}
+def test_a_network_learns_not_to_weave_not_to_blotch_and_not_to_swim(folder: Path, style: Path, tmp_path: Path) -> None:
+    for name, weight in (("grid", "grid_weight"), ("blotches", "blotch_weight"), ("shift", "shift_weight")):
+        only = {"style_weight": 0.0, "content_weight": 0.0, "grid_weight": 0.0, weight: 1.0}
         settings = PainterTraining(
             **{**QUICK, "steps": 40, "validate_every": 10, "warm_up": 0, "learning_rate": 0.01, **only}
         )

@@ -62,7 +62,9 @@ def train_collection(
     torch.manual_seed(settings.seed)
 
     def crops_from(*sources: Sequence[Path]) -> Crops:
-        return Crops(sources, settings.crop_size, seed=settings.seed, disturbed=0.0, smallest=settings.crop_scale)
+        return Crops(
+            sources, settings.crop_size, seed=settings.seed, disturbed=0.0, smallest_scale=settings.smallest_scale
+        )
 
     def crops_of(paths: Sequence[Path], count: int) -> Tensor:
         return crops_from(paths).draw(count).to(fabric.device, memory_format=torch.channels_last)

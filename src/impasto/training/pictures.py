@@ -160,7 +160,7 @@ class Crops:
 
     A share of `disturbed` crops is changed as an optimiser changes pictures: noise, fine or coarse, added to it, or
     half of another crop mixed in. A share of `enlarged` ones is soft, as small paintings are in large results. None is
-    made smaller than `smallest` times the picture's own size. Decoded pictures are kept in memory, up to a limit;
+    made smaller than `smallest_scale` times the picture's own size. Decoded pictures are kept in memory, up to a limit;
     broken ones are passed over and remembered in `broken`.
     """
 
@@ -172,15 +172,15 @@ class Crops:
         seed: int = 0,
         disturbed: float = 0.25,
         enlarged: float = 0.0,
-        smallest: float = 0.0,
+        smallest_scale: float = 0.0,
     ) -> None:
         self.sources = [list(paths) for paths in sources]
         self.size = size
         self.seed = seed
-        self.disturbed, self.enlarged, self.smallest = disturbed, enlarged, smallest
+        self.disturbed, self.enlarged, self.smallest_scale = disturbed, enlarged, smallest_scale
         self.drawn = 0
         self.broken: set[Path] = set()
-        self._decoded: dict[Path, Tensor] = {}
+        self._decoded: dict[Path, tuple[Tensor, float]] = {}
         self._bytes = 0
 
     def draw(self, count: int) -> Tensor:
@@ -198,9 +198,10 @@ class Crops:
 
     def _crop(self, index: int, salt: str = "") -> Tensor:
         chance = random.Random(f"{self.seed} {index} {salt}")
-        picture = self._picture(self.sources[index % len(self.sources)], chance)
+        picture, shrink = self._picture(self.sources[index % len(self.sources)], chance)
         short = min(picture.shape[-2:])
-        scale = max(self.size, chance.uniform(max(self.size, self.smallest * short), max(self.size, short))) / short
+        smallest = min(1.0, self.smallest_scale / shrink) * short
+        scale = max(self.size, chance.uniform(max(self.size, smallest), max(self.size, short))) / short
         if self.enlarged and chance.random() < self.enlarged:
             scale *= chance.uniform(1, _MOST_ENLARGED)
         side = min(short, round(self.size / scale))
@@ -210,8 +211,8 @@ class Crops:
             window = window.flip(3)
         return resample(window, (self.size, self.size)).clamp(0, 1)
 
-    def _picture(self, paths: Sequence[Path], chance: random.Random) -> Tensor:
-        """A picture (1, 3, H, W) in whole numbers from 0 to 255; large ones are shrunk where small crops are wanted."""
+    def _picture(self, paths: Sequence[Path], chance: random.Random) -> tuple[Tensor, float]:
+        """A picture (1, 3, H, W) in whole numbers from 0 to 255, and by how much it was shrunk."""
         for _ in range(100 + len(paths)):
             path = chance.choice(paths)
             if path in self._decoded:
@@ -223,14 +224,13 @@ class Crops:
             except PictureError:
                 self.broken.add(path)
                 continue
-            if not self.smallest:
-                shrink = min(1.0, _LARGEST * self.size / min(pixels.shape[-2:]))
-                pixels = resample(pixels, (round(pixels.shape[-2] * shrink), round(pixels.shape[-1] * shrink)))
+            shrink = max(self.smallest_scale, min(1.0, _LARGEST * self.size / min(pixels.shape[-2:])))
+            pixels = resample(pixels, (round(pixels.shape[-2] * shrink), round(pixels.shape[-1] * shrink)))
             picture = pixels.clamp(0, 1).mul(255).round().byte()
             if self._bytes + picture.numel() < _CACHE_BYTES:
                 self._bytes += picture.numel()
-                self._decoded[path] = picture
-            return picture
+                self._decoded[path] = picture, shrink
+            return picture, shrink
         raise InputError(f"None of the {len(paths)} pictures beside {paths[0]} can be read; give intact ones.")
 
     def _disturb(self, index: int, crop: Tensor) -> Tensor:

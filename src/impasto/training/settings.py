@@ -180,7 +180,7 @@ class CollectionTraining(Training):
 
     batch: int = Field(4, ge=1, description="Photos, and as many paintings, per step and device.")
     crop_size: int = Field(128, ge=64, multiple_of=16, description="Side of the crops, in pixels.")
-    crop_scale: float = Field(
+    smallest_scale: float = Field(
         0.0, ge=0, le=1,
         description="How small crops may be made: 0, down to whole pictures; 1, not at all, so that touches keep their "
         "size.",
