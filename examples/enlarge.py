@@ -4,9 +4,9 @@
 
 A painting of a short side of 256 pixels shows no points, and a print no clean lines, so no network can learn them from
 it. `points` lays every painting of COLLECTION anew out of round touches, each of the colour of one of its pixels
-(stroke-based rendering: Haeberli, 1990); `prints` sharpens edges until colours are flat and lines clean (a shock filter:
-Osher and Rudin, 1990). Pictures of a long side above 1024 pixels need neither and are left out. The others go to FOLDER,
-numbered. It needs the extra `[evaluate]`.
+(stroke-based rendering: Haeberli, 1990); `prints` sharpens edges until colours are flat and lines clean (a shock
+filter: Osher and Rudin, 1990). Pictures of a long side above 1024 pixels need neither and are left out. The others go
+to FOLDER, numbered. It needs the extra `[evaluate]`.
 """
 
 from __future__ import annotations

@@ -52,8 +52,8 @@ def bfloat16_pays(device: torch.device) -> bool:
     """Whether `device` is faster in bfloat16 than in float32.
 
     On CPUs that takes AMX, or AMD's AVX512_BF16. Measured (`benchmarks/precision.py`: one pass, the slow road,
-    training): on an Intel Xeon with AMX 1.1 to 1.6 times as fast, on an AMD EPYC of family 26 without it the same; on that
-    Xeon limited to AVX512_BF16 0.7 to 0.9 times, and to AVX2 0.14.
+    training): 1.1 to 1.6 times as fast on an Intel Xeon with AMX, and on an AMD EPYC of family 26, which has none; on
+    that Xeon limited to AVX512_BF16 0.7 to 0.9 times, and to AVX2 0.14.
     """
     import torch
 
@@ -63,7 +63,7 @@ def bfloat16_pays(device: torch.device) -> bool:
         return False
     if torch.cpu._is_amx_tile_supported():
         return True
-    able = getattr(torch.cpu, "get_capabilities", dict)()  # older versions of torch have none
+    able: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()  # older versions of torch have none
     return str(able.get("cpu_name", "")).startswith("AMD") and bool(able.get("avx512_bf16"))
 
 

@@ -61,13 +61,8 @@ def train_collection(
     encoder = encoder_on(fabric.device, "compact")
     torch.manual_seed(settings.seed)
 
-    def crops_from(*sources: Sequence[Path]) -> Crops:
-        return Crops(
-            sources, settings.crop_size, seed=settings.seed, disturbed=0.0, smallest_scale=settings.smallest_scale
-        )
-
     def crops_of(paths: Sequence[Path], count: int) -> Tensor:
-        return crops_from(paths).draw(count).to(fabric.device, memory_format=torch.channels_last)
+        return _crops([paths], settings).draw(count).to(fabric.device, memory_format=torch.channels_last)
 
     yield Report(0.0, "describing the collection", silent=not fabric.is_global_zero)
     target = described(encoder, crops_of(painting_split.training, _DESCRIBED))
@@ -78,7 +73,7 @@ def train_collection(
     network = _generator(start, encoder, target, validation[0][:_TRIED], settings).to(fabric.device)
     critic, method = _critic(encoder, settings), _method(start, network, encoder, validation[0], settings)
     duel = Duel(network, critic, method, encoder, target, validation, settings).to(fabric.device)
-    crops = crops_from(photo_split.training, painting_split.training)
+    crops = _crops([photo_split.training, painting_split.training], settings)
 
     progress: Progress | None = None
     for progress in run_folder.train(duel, crops, settings, fabric, state):
@@ -98,6 +93,11 @@ def train_collection(
         "test": {name: round(value, 4) for name, value in duel.validate(network).items()},
     }
     write_model(output, _card(network, collection, output, record), progress.network())
+
+
+def _crops(sources: Sequence[Sequence[Path]], settings: CollectionTraining) -> Crops:
+    size, smallest_scale = settings.crop_size, settings.smallest_scale
+    return Crops(sources, size, seed=settings.seed, disturbed=0.0, smallest_scale=smallest_scale)
 
 
 def _card(network: Generator, collection: Sequence[Path], output: Path, record: dict[str, Any]) -> Card:
