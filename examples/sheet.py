@@ -31,7 +31,7 @@ WHOLE = {
 }  # fmt: skip
 PARTS = {"astronaut": (140, 0, 340, 150), "cat": (100, 40, 340, 220), "rocket": (220, 120, 480, 315),
          "coffee": (140, 60, 440, 285)}  # fmt: skip
-COLUMNS, SIZE = 4, (320, 240)
+COLUMNS, SIZE = 4, (480, 360)
 
 
 def photos() -> list[Image.Image]:
@@ -56,7 +56,7 @@ def main(model: str, output: Path) -> None:
             with Image.open(Path(folder) / "painted.png") as painted:
                 sheet.paste(painted, (place[0] + width, place[1]))
     output.parent.mkdir(parents=True, exist_ok=True)
-    sheet.save(output, quality=85)
+    sheet.save(output, quality=80)
     print(output)
 
 
