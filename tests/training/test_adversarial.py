@@ -81,7 +81,7 @@ def test_a_training_that_was_interrupted_ends_in_the_same_bytes(
     other = trained(folders, tmp_path / "other.impasto", **{**changes, "seed": 1})
     assert not all(torch.equal(other[key], value) for key, value in whole.items())
     test = read_card(tmp_path / "whole.impasto").training["test"]
-    assert set(test) == {"manner", "content", "total"}
+    assert set(test) == {"manner", "content", "habits", "total"}
 
 
 @pytest.mark.once_in("float32")

@@ -446,6 +446,8 @@ def test_a_network_learns_not_to_weave_not_to_blotch_and_not_to_swim(folder: Pat
         reports = list(train_painter([style], tmp_path / f"{name}.impasto", settings, photos=[folder]))
         first, mean = (float(one.message.split(f"{name} ")[1].split()[0]) for one in (reports[0], reports[-1]))
         assert mean < 0.8 * first
+        test = read_card(tmp_path / f"{name}.impasto").training["test"]
+        assert name == "shift" or 0 < test["total"] == pytest.approx(test[name], abs=1e-4)
 
 
 @pytest.mark.once_in("float32")

@@ -262,16 +262,14 @@ class Duel(Task):
         """
         photos, paintings = self.validation
         statistics: list[Targets] = []
-        content, spread = 0.0, 0.0
+        content, habits, spread = 0.0, 0.0, 0.0
         for some in photos.split(self.settings.batch):
             painted = paint(network, self.encoder, some)
             seen = self.encoder(painted, {*STYLE_LAYERS, *CONTENT_LAYERS})
             statistics.append(pooled(seen))
-            content += (
-                float(content_distance(seen, self.encoder(some, CONTENT_LAYERS), CONTENT_LAYERS))
-                * len(some)
-                / len(photos)
-            )
+            share = len(some) / len(photos)
+            content += share * float(content_distance(seen, self.encoder(some, CONTENT_LAYERS), CONTENT_LAYERS))
+            habits += share * float(sum(self.weighed(self.seen_habits(some, painted)).values()))
             spread = max(spread, float(painted.float().std((2, 3)).max()))
         if spread < _FLAT:
             raise DivergedError(
@@ -283,7 +281,8 @@ class Duel(Task):
             for layer, named in statistics[0].items()
         }
         manner = float(manner_distance(mean, paintings))
-        return {"manner": manner, "content": content, "total": manner + self.settings.validation_content * content}
+        total = manner + self.settings.validation_content * content + habits
+        return {"manner": manner, "content": content, "habits": habits, "total": total}
 
     @torch.no_grad()
     def sheet(self, network: nn.Module) -> Tensor:

@@ -85,16 +85,21 @@ class Task(nn.Module):
 
         `painted` (N, 3, S, S) is what `paint` makes of `photos`.
         """
-        habits = dict[str, Tensor]()
-        if self.settings.grid_weight:
-            habits["grid"] = grid_regularity(painted.float())
-        if self.settings.blotch_weight:
-            with exactly(photos.device):
-                habits["blotches"] = blotches(photos.float(), painted.float())
+        habits = self.seen_habits(photos, painted)
         if self.settings.shift_weight:
             habits["shift"] = self._swimming(photos, painted, paint)
         if self.settings.steady_weight:
             habits["unsteady"] = self._unsteadiness(photos, painted, paint)
+        return habits
+
+    def seen_habits(self, photos: Tensor, painted: Tensor) -> dict[str, Tensor]:
+        """Those () that single results show: weave and blotches."""
+        habits = dict[str, Tensor]()
+        with exactly(photos.device):
+            if self.settings.grid_weight:
+                habits["grid"] = grid_regularity(painted.float())
+            if self.settings.blotch_weight:
+                habits["blotches"] = blotches(photos.float(), painted.float())
         return habits
 
     def weighed(self, habits: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -193,8 +198,11 @@ class StyleTask(Task):
         sums: dict[str, float] = {}
         for rows in torch.arange(len(crops)).split(self.settings.batch):
             chosen = Choice(choice.styles[rows], choice.mixture[rows])
-            _, loss, parts = self._judged(network, crops[rows.to(crops.device)], chosen.of(book), chosen)
-            for name, value in {**parts, "total": loss}.items():
+            photos = crops[rows.to(crops.device)]
+            painted, loss, parts = self._judged(network, photos, chosen.of(book), chosen)
+            habits = self.seen_habits(photos, painted)
+            total = sum(self.weighed(habits).values(), start=loss)
+            for name, value in {**parts, **habits, "total": total}.items():
                 sums[name] = sums.get(name, 0.0) + float(value) * len(rows) / len(crops)
         return sums
 
