@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from impasto.device import choose_device, in_bfloat16, telling_when_memory_ends
+from impasto.device import choose_device, in_bfloat16, telling_when_memory_ends, value_bytes
 from impasto.errors import SettingsError, TooLargeError
 
 CPU = torch.device("cpu")
@@ -36,6 +36,16 @@ def test_a_cpu_computes_in_bfloat16_where_that_is_faster(
     assert in_bfloat16(CPU, "auto") is faster
     able["avx512_bf16"] = False
     assert in_bfloat16(CPU, "auto") is amx
+
+
+@pytest.mark.parametrize("amx", [True, False])
+def test_features_take_half_in_bfloat16_where_convolutions_keep_no_copies(
+    amx: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: amx)
+    assert value_bytes(CPU, bfloat16=True) == (2 if amx else 4)
+    assert value_bytes(CPU, bfloat16=False) == 4
+    assert value_bytes(torch.device("cuda"), bfloat16=True) == 2
 
 
 def test_no_device_of_that_name() -> None:

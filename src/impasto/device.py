@@ -67,6 +67,18 @@ def bfloat16_pays(device: torch.device) -> bool:
     return str(able.get("cpu_name", "")).startswith("AMD") and bool(able.get("avx512_bf16"))
 
 
+def value_bytes(device: torch.device, *, bfloat16: bool) -> int:
+    """Bytes that a feature takes while there are gradients of it.
+
+    In bfloat16 half of float32's, but on a CPU without AMX as many: convolutions keep copies there (measured on an AMD
+    EPYC by `benchmarks/memory.py`: 1.4 GB at 1024 px, and 1.3 GB in float32).
+    """
+    import torch
+
+    halved = bfloat16 and (device.type != "cpu" or torch.cpu._is_amx_tile_supported())
+    return 2 if halved else 4
+
+
 def autocast(device: torch.device, *, bfloat16: bool) -> AbstractContextManager[object]:
     """Run convolutions in bfloat16 inside the block, or leave everything as it is."""
     import torch

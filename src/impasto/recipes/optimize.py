@@ -16,6 +16,7 @@ from impasto.device import (
     in_bfloat16,
     return_freed_memory,
     telling_when_memory_ends,
+    value_bytes,
 )
 from impasto.encoders import weights_path
 from impasto.encoders.encoder import Encoder
@@ -98,9 +99,10 @@ class Optimization:
     def footprint(self) -> Footprint:
         """The memory that it takes."""
         recipe, encoder = self.brief.recipe, self.encoder
-        bfloat16 = in_bfloat16(choose_device(recipe.device), recipe.precision) and not engine.ends_exactly(recipe.steps)
-        layers, value = recipe.layers(), 2 if bfloat16 else 4
-        return footprint(encoder, layers, recipe.content_layers, self.brief.parts, value)
+        device = choose_device(recipe.device)
+        bfloat16 = in_bfloat16(device, recipe.precision) and not engine.ends_exactly(recipe.steps)
+        value = value_bytes(device, bfloat16=bfloat16)
+        return footprint(encoder, recipe.layers(), recipe.content_layers, self.brief.parts, value)
 
     def _plan(self, shape: tuple[int, int]) -> tuple[int, int]:
         """The size of the result, and the side of the tiles in which memory holds it.
