@@ -18,7 +18,8 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 from scipy.ndimage import gaussian_filter, grey_dilation, grey_erosion
 
-from impasto.errors import PictureError
+from impasto.errors import InputError, PictureError
+from impasto.media.files import replacing
 from impasto.media.image import read
 from impasto.training.pictures import find_pictures
 
@@ -83,10 +84,14 @@ def main(way: str, collection: Path, folder: Path) -> None:
             continue
         picture = Image.fromarray((pixels.permute(1, 2, 0) * 255).round().byte().numpy())
         drawn = points(picture, number) if way == "points" else prints(picture)
-        drawn.save(folder / f"{number:05}_{path.stem}.webp", quality=92)
+        with replacing(folder / f"{number:05}_{path.stem}.webp") as temporary:
+            drawn.save(temporary, "WEBP", quality=92)
 
 
 if __name__ == "__main__":
     if len(sys.argv) != 4 or sys.argv[1] not in ("points", "prints"):
         sys.exit(__doc__)
-    main(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]))
+    try:
+        main(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]))
+    except InputError as error:
+        sys.exit(str(error))
