@@ -55,7 +55,7 @@ class Look(BaseModel):
         0,
         ge=0,
         le=100,
-        description="Steps in which the instant network adapts to a style before it paints: 40 take seconds, once for "
+        description="Steps in which the instant network adapts to a style before it paints: 20 take seconds, once for "
         "all photos and frames (with the colours of each, once for each), and come nearer to the style.",
     )
     memory: str = Field("", description="Most memory to use, like 2GB; without it, most of what is free.")

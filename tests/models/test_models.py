@@ -11,9 +11,10 @@ import torch.nn.functional as F
 from torch import nn
 
 from impasto.device import autocast
+from impasto.losses.terms import joined
 from impasto.losses.wasserstein import Wasserstein, covariance_of
 from impasto.models.grain import unsettled, varied
-from impasto.models.instant import STYLE_LAYERS, Instant
+from impasto.models.instant import ADAPTATION, STYLE_LAYERS, Instant
 from impasto.models.painter import WIDTHS, Painter
 from impasto.models.stages import EPSILON, WHOLE, ChannelStatistics, Stage, styled
 from impasto.models.strips import Stored, Strips
@@ -210,6 +211,25 @@ def test_the_instant_network_follows_the_style() -> None:
     assert torch.equal(first, again)
     assert not torch.allclose(first, second)
     assert set(described()) == set(STYLE_LAYERS)
+
+
+def test_an_adapted_network_draws_by_its_own_code_and_weights() -> None:
+    network, seen, known = instant(), content(64, 48), described()
+    generator = torch.Generator().manual_seed(1)
+    code = 0.2 * torch.randn(1, network.code_length, generator=generator)
+    weights = 0.02 * torch.randn(1, len(network.weights), generator=generator)
+
+    def painted(**adaptation: torch.Tensor) -> torch.Tensor:
+        return network(seen, network.style({**known, ADAPTATION: adaptation}))
+
+    usual, coded, weighed = painted(), painted(code=code), painted(weights=weights)
+    assert all((other - usual).abs().mean() > 0.01 for other in (coded, weighed))
+    assert torch.equal(painted(code=0 * code, weights=0 * weights), usual)
+    assert torch.equal(network.changed(weights[0])(seen, network.style(known)), weighed)
+    assert torch.equal(network.changed(weights[0]).weights, network.weights + weights[0])
+    regions = network.style({**joined([known, known]), ADAPTATION: {"weights": torch.cat([weights, 0 * weights])}})
+    assert regions.weights is not None
+    assert torch.allclose(regions.weights, weights[0] / 2)
 
 
 def test_statistics_are_as_exact_in_bfloat16() -> None:

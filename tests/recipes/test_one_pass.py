@@ -82,11 +82,12 @@ def test_colours(photo: Path, style: Path) -> None:
     assert (matched.mean((2, 3)) - wanted).abs().mean() < (free.mean((2, 3)) - wanted).abs().mean()
 
 
-def test_large_pictures_are_the_same(save: Any, style: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("adapt", [0, 2])
+def test_large_pictures_are_the_same(adapt: int, save: Any, style: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     photo = save("large.png", 310, 203)
 
     def in_both_precisions() -> list[torch.Tensor]:
-        return [painted(photo, style, size=310, precision=name) for name in ("float32", "bfloat16")]
+        return [painted(photo, style, size=310, precision=name, adapt=adapt) for name in ("float32", "bfloat16")]
 
     whole, whole_rounded = in_both_precisions()
     monkeypatch.setattr("impasto.recipes.feedforward.LARGE", 1)

@@ -36,7 +36,7 @@ class CameraOptions:
         size: Long side of the picture in pixels: smaller is faster.
         steady: From 0, each frame on its own, to 1, as steady as can be.
         runtime: torch, onnxruntime, or openvino, which is several times as fast on a CPU.
-        adapt: Steps in which the instant network adapts to a painting before it paints like it: 40 take seconds.
+        adapt: Steps in which the instant network adapts to a painting before it paints like it: 20 take seconds.
         port: Where the page is served, on this machine alone.
         virtual: Also show it as a camera that other programs can choose.
     """

@@ -9,6 +9,8 @@ style's moments (Huang and Belongie, 2017; Ghiasi et al., 2017).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from dataclasses import replace
 from typing import Any, cast
 
 import torch
@@ -78,20 +80,40 @@ class Instant(nn.Module):
         """How many numbers it reads of a style: scales and shifts."""
         return sum(cast(nn.Linear, head).out_features for head in self.heads)
 
+    @property
+    def drawing(self) -> list[nn.Parameter]:
+        """The weights of all that draws; the rest reads styles."""
+        return [weight for part in (self.stages, self.between, self.output) for weight in part.parameters()]
+
+    @property
+    def weights(self) -> Tensor:
+        """The same (W,), one after the other."""
+        return torch.cat([weight.detach().flatten() for weight in self.drawing])
+
+    @torch.no_grad()
+    def changed(self, weights: Tensor) -> Instant:
+        """A copy that draws by other weights: these (W,) are added to its own."""
+        copy = deepcopy(self)
+        for weight, part in zip(copy.drawing, weights.split([weight.numel() for weight in copy.drawing])):
+            weight.add_(part.view(weight.shape))
+        return copy
+
     def style(self, description: Description) -> Style:
         """What `forward` needs of N styles: {layer: {"mean" (N, C), "moment" (N, C, C)}} for every style layer.
 
-        An adaptation {"code": (N, code_length)} to the styles is added to what it reads, if there is one.
+        An adaptation {"code": (N, code_length), "weights": (N, W)} to the styles is added to what it reads
+        and to what draws, if there is one; the regions of a picture are drawn by the mean of their weights.
         """
         seen = self.reader(moments(description))
-        code = torch.cat([head(seen) for head in self.heads], 1)
-        if ADAPTATION in description:
-            code = code + description[ADAPTATION]["code"]
+        code, adaptation = torch.cat([head(seen) for head in self.heads], 1), description.get(ADAPTATION, {})
+        if "code" in adaptation:
+            code = code + adaptation["code"]
+        weights = adaptation["weights"].mean(0) if "weights" in adaptation else None
         parts = code[:, :, None, None].split([cast(nn.Linear, head).out_features for head in self.heads], 1)
         pairs = [part.chunk(2, 1) for part in parts]
         mean, moment = description["relu4_1"]["mean"], description["relu4_1"]["moment"]
         covariance = moment - mean.unsqueeze(2) * mean.unsqueeze(1)
-        return Style([1 + scale for scale, _ in pairs], [shift for _, shift in pairs], (mean, covariance))
+        return Style([1 + scale for scale, _ in pairs], [shift for _, shift in pairs], (mean, covariance), weights)
 
     def forward(self, content: Mapping[str, Tensor], style: Style) -> Tensor:
         """The painted picture (N, 3, H, W) in [0, 1].
@@ -104,6 +126,8 @@ class Instant(nn.Module):
 
     def draw(self, content: Mapping[str, Field], style: Style, canvas: Canvas[Field]) -> Field:
         """The same, on any canvas."""
+        if style.weights is not None:
+            return self.changed(style.weights).draw(content, replace(style, weights=None), canvas)
         assert style.gaussian is not None
         x = canvas.transported(content["relu4_1"], style.gaussian)
         steps = steps_of([*self.stages, *self.between], style)

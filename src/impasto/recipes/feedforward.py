@@ -90,22 +90,19 @@ class FeedForward:
         Of `painting` (1, 3, H, W), in each part of `mask` (1, R, H, W).
         """
         known = self.seen_by(self.encoder, painting, mask)
-        return known | self._adapting(torch.zeros(1 if mask is None else mask.shape[1], 1, device=self.device))
+        if self.judge is None:
+            return known
+        assert isinstance(self.network, Instant)
+        nothing = torch.zeros(1 if mask is None else mask.shape[1], 1, device=self.device)
+        lengths = {"code": self.network.code_length, "weights": len(self.network.weights)}
+        return known | {ADAPTATION: {name: nothing.expand(-1, length) for name, length in lengths.items()}}
 
     @torch.inference_mode()
     def describe_style(self, painting: Tensor, mask: Tensor | None = None) -> Targets:
         """The same of a style, to which it adapts if that is asked for."""
         if self.judge is None:
             return self.describe(painting, mask)
-        known, code = adapted(self, painting, mask)
-        return known | self._adapting(code)
-
-    def _adapting(self, code: Tensor) -> Targets:
-        """Its adaptation (N, K) or (N, 1), to be mixed with others; nothing if it does not adapt."""
-        if self.judge is None:
-            return {}
-        assert isinstance(self.network, Instant)
-        return {ADAPTATION: {"code": code.expand(-1, self.network.code_length)}}
+        return adapted(self, painting, mask)
 
     @torch.inference_mode()
     def seen_by(self, encoder: Encoder, painting: Tensor, mask: Tensor | None) -> Targets:
@@ -167,6 +164,7 @@ class FeedForward:
             [scale.clone() for scale in style.scales],
             [shift.clone() for shift in style.shifts],
             style.gaussian and (style.gaussian[0].clone(), style.gaussian[1].clone()),
+            None if style.weights is None else style.weights.clone(),
         )
         return partial(self._draw_whole, style=fixed)
 
