@@ -198,8 +198,8 @@ class SavedStyle:
 def save_style(brief: Brief, path: Path, pictures: Pictures, *, force: bool = False) -> None:
     """Write a brief with what is known of its styles, so that `path` is all that is needed to paint by it.
 
-    Where the instant network paints in the style's own colours, that is a few statistics; otherwise small copies of the
-    paintings.
+    Where the instant network paints in the style's own colours as it is, that is a few statistics; otherwise small
+    copies of the paintings.
 
     Raises:
         InputError: a painting that cannot be used, or masks in files, which belong to one photo.
@@ -231,12 +231,12 @@ def _known(brief: Brief, region: Region, pictures: Pictures) -> dict[str, Tensor
     from impasto.recipes.one_pass import OnePass
 
     look = brief.look_of(region)
-    statistics = brief.engine != "optimize" and not brief.engine.endswith(".onnx")
-    if statistics and look.color not in OF_PHOTO:
+    reads = brief.engine != "optimize" and not brief.engine.endswith(".onnx") and not brief.settings.adapt
+    if reads and look.color not in OF_PHOTO:
         (description,) = OnePass.open(brief.model_copy(update={"regions": (region,)}), pictures).descriptions()
         return {f"{layer}.{name}": value.cpu() for layer, named in description.items() for name, value in named.items()}
     if any(region.style_masks):
-        raise SettingsError("A part of a painting can be saved for the instant network in its own colours only.")
+        raise SettingsError("A part of a painting can be saved for the instant network as it is and in its own colours only.")
     copies = {}
     for at, style in enumerate(region.styles):
         saved = is_saved(style, pictures)
@@ -256,10 +256,6 @@ def _compressed(picture: Picture) -> Tensor:
 
 
 def _check_for_any_photo(brief: Brief) -> None:
-    if brief.settings.adapt:
-        raise SettingsError(
-            "A saved style keeps what is read of a painting, and no adaptation to it; leave out --adapt."
-        )
     masks = [brief.keep, *(mask for region in brief.regions for mask in (region.mask, region.grade))]
     if any(mask and mask not in SELECTORS for mask in masks):
         raise SettingsError(
