@@ -154,7 +154,8 @@ class Recipe(OptimizerSettings, Look):
         1.0, ge=0, le=1, description="Share of the detail of a first picture at each finer size that is added there."
     )
     steps: tuple[int, ...] = Field(
-        (0, 0, 17, 12), description="Steps at long sides of 128, 256, 512, 1024 px, then halved; 0: not there."
+        (0, 0, 17, 12, 10),
+        description="Steps at long sides of 128, 256, 512, 1024, 2048 px, then halved; 0: not there.",
     )
     jitter: bool = Field(False, description="Move the picture by a pixel between steps: less grain, but more steps.")
     tile: int = Field(

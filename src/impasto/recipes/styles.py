@@ -236,7 +236,9 @@ def _known(brief: Brief, region: Region, pictures: Pictures) -> dict[str, Tensor
         (description,) = OnePass.open(brief.model_copy(update={"regions": (region,)}), pictures).descriptions()
         return {f"{layer}.{name}": value.cpu() for layer, named in description.items() for name, value in named.items()}
     if any(region.style_masks):
-        raise SettingsError("A part of a painting can be saved for the instant network as it is and in its own colours only.")
+        raise SettingsError(
+            "A part of a painting can be saved for the instant network as it is and in its own colours only."
+        )
     copies = {}
     for at, style in enumerate(region.styles):
         saved = is_saved(style, pictures)
