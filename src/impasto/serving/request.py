@@ -27,7 +27,7 @@ MOST_STEPS = 2000
 MOST_STYLES = 8
 MOST_WORK = 4000.0
 """Of `JobRequest.price`: two cores do 2 to 5 a second by optimisation, and a job has half an hour."""
-_PIXELS_OF_ADAPTING = 1 << 17  # pixels painted in one pass in the time of a step of adapting to a style, about
+_PIXELS_OF_ADAPTING = 1 << 18  # pixels painted in one pass in the time of a step of adapting to a style, about
 _UPLOAD = re.compile(r"[0-9a-f]{64}")
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}(:[A-Za-z0-9_-]{1,64})?|[0-9a-f]{64}(#[0-9a-fA-F]{6})?")
 _QUICK_SIZE = 1024
