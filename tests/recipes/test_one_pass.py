@@ -135,6 +135,13 @@ def test_adapting_to_a_style_comes_nearer_to_it(
     assert run("paint", photo, kept, "-o", tmp_path / "kept.png", "--size", 160) == 0
     from_kept = read(tmp_path / "kept.png").pixels
     assert (from_kept - adapted).abs().mean() < 0.5 * (from_kept - usual).abs().mean()
+    for given, message in (
+        (code, "no painting to optimise by or adapt to"),
+        ("looks:swirls", "has learned its styles"),
+    ):
+        assert run("style", "save", tmp_path / "none.style", given, "--adapt", 8, "--size", 96) == 2
+        assert message in capsys.readouterr().err
+    assert not (tmp_path / "none.style").exists()
     for arguments, message in (
         ([style], "give --engine instant"),
         ([style, "--engine", "instant", "--runtime", "onnxruntime"], "Only the runtime torch adapts"),

@@ -86,6 +86,11 @@ class Instant(nn.Module):
         return [weight for part in (self.stages, self.between, self.output) for weight in part.parameters()]
 
     @property
+    def drawing_length(self) -> int:
+        """How many numbers these are: W."""
+        return sum(weight.numel() for weight in self.drawing)
+
+    @property
     def weights(self) -> Tensor:
         """The same (W,), one after the other."""
         return torch.cat([weight.detach().flatten() for weight in self.drawing])

@@ -94,7 +94,7 @@ class FeedForward:
             return known
         assert isinstance(self.network, Instant)
         nothing = torch.zeros(1 if mask is None else mask.shape[1], 1, device=self.device)
-        lengths = {"code": self.network.code_length, "weights": len(self.network.weights)}
+        lengths = {"code": self.network.code_length, "weights": self.network.drawing_length}
         return known | {ADAPTATION: {name: nothing.expand(-1, length) for name, length in lengths.items()}}
 
     @torch.inference_mode()

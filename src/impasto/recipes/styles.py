@@ -165,8 +165,8 @@ class SavedStyle:
         key = f"{region}.picture.{number}"
         if not self.has_picture(style):
             raise WeightsError(
-                f"{self.path} holds what the instant network knows of a style, and no painting to optimise by; "
-                "save it with --engine optimize, or paint with --engine instant."
+                f"{self.path} holds what the instant network knows of a style, and no painting to optimise by or "
+                "adapt to; save it with --engine optimize, or paint with --engine instant as it is."
             )
         with tempfile.NamedTemporaryFile(suffix=".webp") as file:
             file.write(self.state[key].byte().numpy().tobytes())
@@ -202,12 +202,17 @@ def save_style(brief: Brief, path: Path, pictures: Pictures, *, force: bool = Fa
     copies of the paintings.
 
     Raises:
-        InputError: a painting that cannot be used, or masks in files, which belong to one photo.
+        InputError: a painting that cannot be used, a painter that is to adapt, or masks in files, which belong to one
+            photo.
         OutputError: it exists, or cannot be written.
     """
     from safetensors.torch import save_file
 
+    from impasto.recipes.sources import open_model
+
     _check_for_any_photo(brief)
+    if brief.settings.adapt:
+        open_model(brief, pictures)
     state: dict[str, Tensor] = {}
     regions = []
     for number, region in enumerate(brief.regions):

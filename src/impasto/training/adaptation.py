@@ -7,6 +7,7 @@ as in training, and the style's code and the weights that draw learn from that; 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from copy import deepcopy
 from dataclasses import dataclass
 
 import torch
@@ -47,7 +48,7 @@ def adapt(
     with torch.inference_mode(False), torch.enable_grad(), deterministic():
         known, target = _copied(known), prepared(_copied(wants))
         code = torch.zeros(1, network.code_length, device=device, requires_grad=True)
-        learner = network.changed(torch.zeros_like(network.weights)).requires_grad_(False)
+        learner = deepcopy(network).requires_grad_(False)
         for weight in learner.drawing:
             weight.requires_grad_()
         groups = [{"params": [code], "pace": _CODE_PACE}, {"params": learner.drawing, "pace": _WEIGHTS_PACE}]
