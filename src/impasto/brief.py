@@ -157,7 +157,10 @@ class Brief(_Checked):
         if exported and self.parted:
             raise ValueError("an exported network paints no regions; paint with the .impasto file, or without masks")
         if exported and self.settings.adapt:
-            raise ValueError("only the runtime torch adapts to a style, and no exported network; leave out adapt")
+            raise ValueError(
+                "only the runtime torch adapts to a style, and no exported network; leave out adapt, or make it 0 for "
+                "a style that was saved with it"
+            )
         return self
 
     @staticmethod

@@ -228,8 +228,8 @@ def test_an_adapted_network_draws_by_its_own_code_and_weights() -> None:
     assert torch.equal(network.changed(weights[0])(seen, network.style(known)), weighed)
     assert torch.equal(network.changed(weights[0]).weights, network.weights + weights[0])
     regions = network.style({**joined([known, known]), ADAPTATION: {"weights": torch.cat([weights, 0 * weights])}})
-    assert regions.weights is not None
-    assert torch.allclose(regions.weights, weights[0] / 2)
+    assert regions.change is not None
+    assert torch.allclose(regions.change, weights[0] / 2)
 
 
 def test_statistics_are_as_exact_in_bfloat16() -> None:

@@ -135,7 +135,10 @@ def test_adapting_to_a_style_comes_nearer_to_it(
     assert run("paint", photo, kept, "-o", tmp_path / "kept.png", "--size", 160) == 0
     from_kept = read(tmp_path / "kept.png").pixels
     assert (from_kept - adapted).abs().mean() < 0.5 * (from_kept - usual).abs().mean()
+    flat = tmp_path / "flat.png"
+    Image.new("RGB", (64, 64), "red").save(flat)
     for given, message in (
+        (flat, "all one colour"),
         (code, "no painting to optimise by or adapt to"),
         ("looks:swirls", "has learned its styles"),
     ):
@@ -145,7 +148,7 @@ def test_adapting_to_a_style_comes_nearer_to_it(
     for arguments, message in (
         ([style], "give --engine instant"),
         ([style, "--engine", "instant", "--runtime", "onnxruntime"], "Only the runtime torch adapts"),
-        ([code, "--engine", "instant"], "needs the painting itself"),
+        ([code, "--engine", "instant"], "for --adapt give the painting"),
         (["looks:swirls"], "has learned its styles for longer"),
     ):
         assert run("paint", photo, "--adapt", 8, *arguments, "-o", out) == 2

@@ -25,7 +25,7 @@ def save(
     """Save styles with all that is to be done with them; `impasto paint` and `batch` take the file like a painting.
 
     The paintings are not needed any more. For the instant network, which it is for unless --engine says otherwise, some
-    statistics are kept; for optimisation, small copies of the paintings.
+    statistics are kept; for optimisation, and with --adapt, small copies of the paintings.
 
     Examples:
 

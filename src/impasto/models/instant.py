@@ -92,14 +92,14 @@ class Instant(nn.Module):
 
     @property
     def weights(self) -> Tensor:
-        """The same (W,), one after the other."""
+        """The weights of all that draws (W,), one after the other."""
         return torch.cat([weight.detach().flatten() for weight in self.drawing])
 
     @torch.no_grad()
-    def changed(self, weights: Tensor) -> Instant:
-        """A copy that draws by other weights: these (W,) are added to its own."""
+    def changed(self, change: Tensor) -> Instant:
+        """A copy that draws by other weights: `change` (W,) is added to its own."""
         copy = deepcopy(self)
-        for weight, part in zip(copy.drawing, weights.split([weight.numel() for weight in copy.drawing])):
+        for weight, part in zip(copy.drawing, change.split([weight.numel() for weight in copy.drawing])):
             weight.add_(part.view(weight.shape))
         return copy
 
@@ -107,18 +107,18 @@ class Instant(nn.Module):
         """What `forward` needs of N styles: {layer: {"mean" (N, C), "moment" (N, C, C)}} for every style layer.
 
         An adaptation {"code": (N, code_length), "weights": (N, W)} to the styles is added to what it reads
-        and to what draws, if there is one; the regions of a picture are drawn by the mean of their weights.
+        and to what draws, if there is one; the regions of a picture are drawn by the mean of what each adds.
         """
         seen = self.reader(moments(description))
         code, adaptation = torch.cat([head(seen) for head in self.heads], 1), description.get(ADAPTATION, {})
         if "code" in adaptation:
             code = code + adaptation["code"]
-        weights = adaptation["weights"].mean(0) if "weights" in adaptation else None
+        change = adaptation["weights"].mean(0) if "weights" in adaptation else None
         parts = code[:, :, None, None].split([cast(nn.Linear, head).out_features for head in self.heads], 1)
         pairs = [part.chunk(2, 1) for part in parts]
         mean, moment = description["relu4_1"]["mean"], description["relu4_1"]["moment"]
         covariance = moment - mean.unsqueeze(2) * mean.unsqueeze(1)
-        return Style([1 + scale for scale, _ in pairs], [shift for _, shift in pairs], (mean, covariance), weights)
+        return Style([1 + scale for scale, _ in pairs], [shift for _, shift in pairs], (mean, covariance), change)
 
     def forward(self, content: Mapping[str, Tensor], style: Style) -> Tensor:
         """The painted picture (N, 3, H, W) in [0, 1].
@@ -131,8 +131,8 @@ class Instant(nn.Module):
 
     def draw(self, content: Mapping[str, Field], style: Style, canvas: Canvas[Field]) -> Field:
         """The same, on any canvas."""
-        if style.weights is not None:
-            return self.changed(style.weights).draw(content, replace(style, weights=None), canvas)
+        if style.change is not None:
+            return self.changed(style.change).draw(content, replace(style, change=None), canvas)
         assert style.gaussian is not None
         x = canvas.transported(content["relu4_1"], style.gaussian)
         steps = steps_of([*self.stages, *self.between], style)

@@ -32,13 +32,13 @@ class Style:
     """What the stages need to know of a style: a scale and a shift (N, C, 1, 1) for each of them.
 
     `gaussian`: mean (N, C) and covariance (N, C, C) of the style's relu4_1, for networks that start from there; of one
-    picture with regions, N counts the regions. `weights` (W,) are added to those of a network that adapted to it.
+    picture with regions, N counts the regions. `change` (W,) is added to the weights of a network that adapted to it.
     """
 
     scales: Sequence[Tensor]
     shifts: Sequence[Tensor]
     gaussian: tuple[Tensor, Tensor] | None = None
-    weights: Tensor | None = None
+    change: Tensor | None = None
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,8 @@ def adapted(engine: FeedForward, painting: Tensor, mask: Tensor | None) -> Targe
         if pixels is not None:
             digest.update(pixels.cpu().contiguous().numpy().data)
     key = digest.digest()
-    if key not in _known:
+    known = _known.pop(key, None)
+    if known is None:
         from impasto.training.adaptation import adapt
 
         assert isinstance(engine.network, Instant)
@@ -34,7 +35,8 @@ def adapted(engine: FeedForward, painting: Tensor, mask: Tensor | None) -> Targe
         seen, wants = engine.seen_by(engine.encoder, painting, mask), engine.seen_by(engine.judge, painting, mask)
         network, own, judge = engine.network, engine.encoder, engine.judge
         changes = adapt(network, own, judge, seen, wants, engine.adapt, bfloat16=engine.bfloat16)
-        _known[key] = {**seen, ADAPTATION: changes}
-        while len(_known) > _MOST:
-            _known.popitem(last=False)
-    return _known[key]
+        known = {**seen, ADAPTATION: changes}
+    _known[key] = known
+    while len(_known) > _MOST:
+        _known.popitem(last=False)
+    return known

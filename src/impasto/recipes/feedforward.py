@@ -164,7 +164,7 @@ class FeedForward:
             [scale.clone() for scale in style.scales],
             [shift.clone() for shift in style.shifts],
             style.gaussian and (style.gaussian[0].clone(), style.gaussian[1].clone()),
-            None if style.weights is None else style.weights.clone(),
+            None if style.change is None else style.change.clone(),
         )
         return partial(self._draw_whole, style=fixed)
 

@@ -121,7 +121,8 @@ def read_styles(region: Region, model: Model, brief: Brief, reader: PaintingRead
                 )
             if brief.settings.adapt:
                 raise SettingsError(
-                    "A saved style was described for a network as it is; --adapt needs the painting itself."
+                    "A saved style was described for a network as it is; for --adapt give the painting, or a style "
+                    "that was saved with it."
                 )
             if brief.engine.endswith(".onnx"):
                 raise SettingsError(f"An exported network reads paintings, not saved styles like {style}; give one.")

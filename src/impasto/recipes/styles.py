@@ -242,14 +242,16 @@ def _known(brief: Brief, region: Region, pictures: Pictures) -> dict[str, Tensor
         return {f"{layer}.{name}": value.cpu() for layer, named in description.items() for name, value in named.items()}
     if any(region.style_masks):
         raise SettingsError(
-            "A part of a painting can be saved for the instant network as it is and in its own colours only."
+            "A part of a painting can be saved for the instant network only, without --adapt and in its own colours; "
+            "otherwise save the whole painting."
         )
-    copies = {}
+    copies, reader = {}, PaintingReader(pictures)
     for at, style in enumerate(region.styles):
         saved = is_saved(style, pictures)
         shape = SavedStyle.read(style, pictures).picture(style).size if saved else pictures.dimensions(style)
         size = seen_size(look, brief, shape)
-        copies[f"picture.{at}"] = _compressed(read_painting(style, size, pictures))
+        painting, _ = reader.read(style, size, "")
+        copies[f"picture.{at}"] = _compressed(painting)
     return copies
 
 

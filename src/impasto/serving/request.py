@@ -127,37 +127,36 @@ class JobRequest:
             raise SettingsError(f"More than {MOST_STYLES} styles are too many; give fewer.")
 
 
-@dataclass(frozen=True)
-class MaskRequest:
-    """A photo, and what is meant in it."""
+class MaskRequest(BaseModel):
+    """A photo, and what is meant in it: one of box, points (maybe with outside), or a name."""
 
-    photo: str
-    selection: Selection
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    photo: Annotated[str, Field(pattern=_UPLOAD.pattern + "$")]
+    name: Literal["", "subject", "face"] = Field("", alias="of")
+    box: tuple[_Share, _Share, _Share, _Share] | None = None
+    points: Annotated[tuple[tuple[_Share, _Share], ...], Field(max_length=64)] = ()
+    outside: Annotated[tuple[tuple[_Share, _Share], ...], Field(max_length=64)] = ()
 
     @staticmethod
     def of(given: Mapping[str, Any]) -> MaskRequest:
-        """What was sent: {"photo": upload} and one of box, points (maybe with outside), or of (subject, face).
+        """What was sent.
 
         Raises:
             SettingsError: it is anything else.
         """
         try:
-            asked = _Mask.model_validate(given, strict=False)
+            asked = MaskRequest.model_validate(given)
         except ValidationError as error:
             raise SettingsError(describe(error)) from error
-        if sum(map(bool, (asked.box, asked.points, asked.of))) != 1:
+        if sum(map(bool, (asked.box, asked.points, asked.name))) != 1:
             raise SettingsError("Expected a mask to be asked for by one of box, points and of.")
-        return MaskRequest(asked.photo, Selection(asked.of, asked.box, asked.points, asked.outside))
+        return asked
 
-
-class _Mask(BaseModel):
-    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
-
-    photo: Annotated[str, Field(pattern=_UPLOAD.pattern + "$")]
-    of: Literal["", "subject", "face"] = ""
-    box: tuple[_Share, _Share, _Share, _Share] | None = None
-    points: Annotated[tuple[tuple[_Share, _Share], ...], Field(max_length=64)] = ()
-    outside: Annotated[tuple[tuple[_Share, _Share], ...], Field(max_length=64)] = ()
+    @property
+    def selection(self) -> Selection:
+        """What is meant."""
+        return Selection(self.name, self.box, self.points, self.outside)
 
 
 def of_record(photo: str, record: Record) -> JobRequest:

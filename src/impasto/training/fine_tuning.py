@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -56,12 +56,8 @@ def fine_tune(encoder: Encoder, teacher: Teacher, crops: Crops, settings: Encode
     bfloat16 = in_bfloat16(device, "auto")
     distance = _Distance(encoder, teacher, crops.draw(_HEADS_FROM), settings.seed)
     parameters = [parameter.requires_grad_() for parameter in encoder.convolutions.parameters()]
-    groups: list[dict[str, Any]] = [
-        {"params": parameters},
-        {"params": [*distance.heads.values()], "lr": _HEADS_PACE * settings.learning_rate},
-    ]
-    optimizer = torch.optim.Adam(groups, settings.learning_rate, betas=(0.9, 0.99))
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(step / settings.steps))
+    groups = [{"params": parameters, "pace": 1.0}, {"params": [*distance.heads.values()], "pace": _HEADS_PACE}]
+    optimizer = torch.optim.Adam(groups, betas=(0.9, 0.99))
     average = torch.optim.swa_utils.AveragedModel(
         encoder, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.99)
     )
@@ -69,9 +65,13 @@ def fine_tune(encoder: Encoder, teacher: Teacher, crops: Crops, settings: Encode
     assert isinstance(averaged, Encoder)
     paintings = PaintingsInProgress(encoder.frozen(), crops, settings.seed, bfloat16=bfloat16)
     began, losses = time.monotonic(), list[float]()
-    while len(losses) < settings.steps and (spent := (time.monotonic() - began) / (60 * settings.minutes)) < 1:
-        while schedule.last_epoch < spent * settings.steps - 1:
-            schedule.step()
+
+    def done() -> float:
+        return max(len(losses) / settings.steps, (time.monotonic() - began) / (60 * settings.minutes))
+
+    while (so_far := done()) < 1:
+        for group in optimizer.param_groups:
+            group["lr"] = settings.learning_rate * group["pace"] * _rate(so_far)
         if len(losses) % _LOOK_AGAIN_EVERY == 0:
             paintings.encoder = encoder.frozen()
         batch = torch.cat([paintings.advance(settings.batch // 2), crops.draw(settings.batch - settings.batch // 2)])
@@ -84,15 +84,13 @@ def fine_tune(encoder: Encoder, teacher: Teacher, crops: Crops, settings: Encode
         loss.backward()
         torch.nn.utils.clip_grad_norm_(parameters, 1.0)
         optimizer.step()
-        schedule.step()
         average.update_parameters(encoder)
         losses.append(float(loss.detach()))
         if not math.isfinite(losses[-1]):
             raise DivergedError("The fine-tuning ran into NaN; lower --learning-rate.")
         if len(losses) % _CHECK_EVERY == 0:
             latest = losses[-_MEAN_OF:]
-            done = max(len(losses) / settings.steps, min(1, spent))
-            yield Checked(len(losses), done, sum(latest) / len(latest), averaged.frozen())
+            yield Checked(len(losses), min(1.0, done()), sum(latest) / len(latest), averaged.frozen())
     latest = losses[-_MEAN_OF:]
     yield Checked(len(losses), 1.0, sum(latest) / max(1, len(latest)), averaged.frozen())
 
