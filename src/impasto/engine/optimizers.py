@@ -45,6 +45,9 @@ class Adam:
 
     Where next to nothing pulls at a pixel, as in a sky, plain Adam moves it as far as all others: small flakes of fine
     grain grow there. So a step is also divided by a share of what is usual in the picture.
+
+    Of more pixels each counts less in the loss: what slopes were at a coarser size is carried on by the root of the share
+    of pixels there, which is about what they are at first (0.5 measured from 512 to 1024 px, 0.25 to 0.45 to 2048).
     """
 
     mean: Tensor | None = None
@@ -66,8 +69,10 @@ class Adam:
 
     def enlarge(self, size: tuple[int, int]) -> None:
         if self.mean is not None and self.square is not None:
+            share = self.mean.shape[-2] * self.mean.shape[-1] / (size[0] * size[1])
             # bicubic resampling falls below what is around it: a step divided by that is a pixel of pure colour
-            self.mean, self.square = resample(self.mean, size), F.interpolate(self.square, size, mode="bilinear")
+            self.square = F.interpolate(self.square, size, mode="bilinear").mul_(share)
+            self.mean = resample(self.mean, size).mul_(share**0.5)
 
     def state(self) -> dict[str, Any]:
         return {"mean": self.mean, "square": self.square, "count": self.count}

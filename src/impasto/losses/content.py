@@ -14,7 +14,10 @@ from impasto.losses.terms import Statistics
 
 Normalisation = Literal["gatys", "mean", "instance"]
 
-_FLOOR = 1e-3  # of the deviation of all channels: one that hardly responds is not blown up
+# Least deviation of a channel, as a share of that of all channels. One that sees flat places alone all but dies in a
+# painting; blown up, the last places where it lives would be painted over, with rosettes in skies at 2048 px. At 0.03
+# traces of them are left; at 512 px nothing changes (eight pairs, 0.093 and 0.291 with 0.001 as with 0.1).
+_FLOOR = 0.1
 
 
 def instance_normalised(features: Tensor, mask: Tensor | None = None) -> Tensor:
@@ -50,7 +53,7 @@ def _factors(mean: Tensor, square: Tensor) -> tuple[Tensor, Tensor]:
     with torch.no_grad():
         whole_mean, whole_square = mean.mean((1, 2), keepdim=True), square.mean((1, 2), keepdim=True)
         floor = _FLOOR * (whole_square - whole_mean.square()).clamp_min(0).sqrt() + 1e-8
-    factor = 1 / ((square - mean.square()).clamp_min(1e-12).sqrt() + floor)
+    factor = 1 / (square - mean.square()).clamp_min(1e-12).sqrt().maximum(floor)
     return factor, -mean * factor
 
 
