@@ -23,7 +23,7 @@ def balanced() -> Recipe:
 
 def draft() -> Recipe:
     """A first look."""
-    return Recipe(content_weight=0.17, content_growth=1.0, learning_rate=0.02, decay=0.5, steps=(0, 0, 7))
+    return Recipe(content_weight=0.17, learning_rate=0.02, decay=0.5, steps=(0, 0, 7))
 
 
 def best() -> Recipe:
@@ -49,7 +49,6 @@ def gatys() -> Recipe:
         content_loss="gatys",
         content_layers={"relu4_2": 1.0},
         content_weight=10.0,
-        content_growth=1.0,
         style_weight=1e6,
         optimizer="lbfgs",
         learning_rate=1.0,

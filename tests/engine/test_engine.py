@@ -159,14 +159,16 @@ def test_starts() -> None:
     assert float((tinted.mean((2, 3)) - style.mean((2, 3))).abs().max()) < 0.05
 
 
-def test_squares_that_are_enlarged_never_fall_below_what_they_were() -> None:
+def test_what_slopes_were_is_carried_on_as_large_as_they_will_be() -> None:
     adam = Adam()
-    adam.mean, adam.square = torch.zeros(1, 3, 12, 12), torch.full((1, 3, 12, 12), 1e-6)
+    adam.mean, adam.square = torch.full((1, 3, 12, 12), 0.5), torch.full((1, 3, 12, 12), 1e-6)
     adam.square[..., 4:8, 4:8] = 1.0
     adam.enlarge((24, 24))
+    assert adam.mean is not None
     assert adam.square is not None
-    assert float(adam.square.min()) >= 0.999e-6
-    assert float(adam.square.max()) <= 1
+    torch.testing.assert_close(adam.mean, torch.full((1, 3, 24, 24), 0.25))
+    assert float(adam.square.min()) >= 0.999e-6 / 4
+    assert float(adam.square.max()) <= 1 / 4
 
 
 def test_calm_places_move_less() -> None:

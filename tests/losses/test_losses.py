@@ -45,6 +45,15 @@ def test_instance_normalisation_forgets_mean_and_contrast(noise: Tensor) -> None
     assert distance(Content("instance"), noise.flip(3), noise) > 0.3
 
 
+def test_a_channel_that_dies_is_not_blown_up(noise: Tensor) -> None:
+    faint, dead = noise.clone(), noise.clone()
+    faint[:, 0] *= 1e-4
+    faint[:, 0, 3, 3] = 0.02
+    dead[:, 0] = 0
+    assert instance_normalised(faint)[:, 0].abs().max() < 1
+    assert abs(distance(Content("instance"), faint, noise) - distance(Content("instance"), dead, noise)) < 0.01
+
+
 def test_gram_by_hand() -> None:
     # Gram matrices over M = 2 positions: [[10, 2], [2, 4]] and [[2, 0], [0, 0]]; their difference [[8, 2], [2, 4]].
     squares = 64 + 4 + 4 + 16
