@@ -30,7 +30,7 @@ def best() -> Recipe:
     """As good as it gets."""
     return Recipe(
         content_weight=0.145,
-        content_growth=0.85,
+        content_growth=0.75,
         learning_rate=0.04,
         decay=0.15,
         averaging=0.9,
