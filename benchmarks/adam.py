@@ -1,4 +1,4 @@
-"""What Adam gains by a floor under its steps' divisors and by a softened gradient, judged over pairs.
+"""What each of Adam's changes gains: all of them, all but one, and Adam as published; judged over pairs.
 
     python benchmarks/adam.py SHARED OUTPUT [--size N] [--pairs N]
 
@@ -15,11 +15,14 @@ from impasto.engine import optimizers
 
 from measure import judged
 
-WAYS = {
-    "plain": (0.0, 0.0),
-    "floor": (optimizers._CALM, 0.0),
-    "softened": (0.0, optimizers._SOFTNESS),
-    "both": (optimizers._CALM, optimizers._SOFTNESS),
+RGB = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
+WAYS: dict[str, dict[str, object]] = {
+    "as it is": {},
+    "red, green and blue one by one": {"_COLORS": RGB},
+    "memory as published": {"_MEAN": 0.9, "_SQUARE": 0.99},
+    "no floor under its divisor": {"_CALM": 0.0},
+    "gradient not softened": {"_SOFTNESS": 0.0},
+    "as published": {"_COLORS": RGB, "_MEAN": 0.9, "_SQUARE": 0.99, "_CALM": 0.0, "_SOFTNESS": 0.0},
 }
 
 
@@ -34,7 +37,9 @@ def main() -> None:
     own.output.mkdir(parents=True, exist_ok=True)
     photos, paintings = (sorted((own.shared / "data" / "dev" / name).iterdir()) for name in ("content", "style"))
     print("| Adam | style | content | grid |\n|---|---|---|---|")
-    for name, (optimizers._CALM, optimizers._SOFTNESS) in WAYS.items():
+    shipped = vars(optimizers).copy()
+    for name, changes in WAYS.items():
+        vars(optimizers).update({**shipped, **changes})
         rows = []
         for photo, painting in list(zip(photos, paintings))[: own.pairs]:
             result = own.output / f"{photo.stem}_{name}.png"

@@ -29,12 +29,12 @@ def draft() -> Recipe:
 def best() -> Recipe:
     """As good as it gets."""
     return Recipe(
-        content_weight=0.145,
+        content_weight=0.135,
         content_growth=0.75,
         learning_rate=0.04,
-        decay=0.15,
-        averaging=0.9,
-        steps=(0, 0, 80, 32),
+        decay=0.3,
+        averaging=0.8,
+        steps=(0, 0, 60, 28),
         jitter=True,
     )
 

@@ -33,7 +33,7 @@ COMPACT = load_compact()
 LAYERS = {"relu1_1": 0.5, "relu3_1": 0.5}
 
 
-def see(pixels: Tensor, terms: Sequence[Term], exact: bool) -> Iterator[tuple[str, Tensor]]:
+def see(pixels: Tensor, terms: Sequence[Term]) -> Iterator[tuple[str, Tensor]]:
     return COMPACT.walk(pixels, {layer for term in terms for layer in term.layers})
 
 
@@ -50,7 +50,7 @@ def judgement(side: int, style: Loss, content: PlaceLoss, regions: int) -> Judge
     result = Judgement(terms, see, SIZE, side, COMPACT.reach, masks, phases)
     with torch.no_grad():
         targets = result.photo(picture(*SIZE, seed=1), terms[1:2])
-        seen = see(picture(*SIZE, seed=2), terms[:1], True)
+        seen = see(picture(*SIZE, seed=2), terms[:1])
         own = {layer: style.describe(features) for layer, features in seen}
         several = {
             layer: {name: torch.cat([value] * max(1, regions)) for name, value in named.items()}
@@ -72,7 +72,7 @@ def judgement(side: int, style: Loss, content: PlaceLoss, regions: int) -> Judge
 )
 def test_tiles_give_the_loss_and_the_gradient_of_the_whole(style: Loss, content: PlaceLoss, regions: int) -> None:
     image = picture(*SIZE, seed=3)
-    whole, tiled = (judgement(side, style, content, regions)(image, step=1, exact=True) for side in (0, 128))
+    whole, tiled = (judgement(side, style, content, regions)(image, 1) for side in (0, 128))
     assert tiled.loss == pytest.approx(whole.loss, rel=1e-5)
     assert tiled.parts == pytest.approx(whole.parts, rel=1e-4)
     largest = float(whole.gradient.abs().max())
@@ -94,21 +94,21 @@ def test_tiles_cover_a_picture_once() -> None:
 def test_where_memory_ends_it_goes_on_in_smaller_tiles() -> None:
     windows: list[int] = []
 
-    def scarce(pixels: Tensor, terms: Sequence[Term], exact: bool) -> Iterator[tuple[str, Tensor]]:
+    def scarce(pixels: Tensor, terms: Sequence[Term]) -> Iterator[tuple[str, Tensor]]:
         windows.append(pixels.shape[2] * pixels.shape[3])
         if windows[-1] >= SIZE[0] * SIZE[1]:
             raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
-        return see(pixels, terms, exact)
+        return see(pixels, terms)
 
     image = picture(*SIZE, seed=3)
     own = judgement(0, Gram(), Content("mean"), 0)
-    expected = own(image, step=0, exact=True)
+    expected = own(image, 0)
     own.see = scarce
-    assert own(image, step=0, exact=True).loss == pytest.approx(expected.loss, rel=1e-5)
+    assert own(image, 0).loss == pytest.approx(expected.loss, rel=1e-5)
     assert own.side == 160
     own.see = lambda *_: (_ for _ in ()).throw(RuntimeError("out of memory"))
     with pytest.raises(RuntimeError, match="out of memory"):
-        own(image, step=0, exact=True)
+        own(image, 0)
 
 
 def painted(**settings: object) -> Picture:

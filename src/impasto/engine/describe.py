@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -39,12 +40,13 @@ def described(
             if not features.shape[-2] * features.shape[-1]:
                 continue
             weights = None if mask is None else tile.of(_at(mask[window], full))[0]
-            whole = features.new_tensor([features.shape[-2] * features.shape[-1]])
+            whole = features.new_tensor([features.shape[-2] * features.shape[-1]], dtype=torch.float32)
             count = whole if weights is None else weights.sum((0, 2, 3))
             means.add(("", layer), describe(features, weights), count)
     return means.means()[""]
 
 
 def _at(mask: Tensor | None, features: Tensor) -> Any:
-    """The mask of a picture at the size of its features."""
-    return mask if mask is None else F.adaptive_avg_pool2d(mask, (features.shape[2], features.shape[3])).to(features)
+    """The mask of a picture at the size of its features, in float32 at least."""
+    dtype = torch.promote_types(features.dtype, torch.float32)
+    return mask if mask is None else F.adaptive_avg_pool2d(mask, features.shape[2:]).to(features.device, dtype)

@@ -18,17 +18,12 @@ from impasto.engine.tiles import Slope
 from impasto.errors import DivergedError
 from impasto.media.geometry import resample
 
-_FULL_PRECISION_SHARE = 0.1
-
 
 class Objective(Protocol):
     """What the picture is judged by at one size."""
 
-    def __call__(self, image: Tensor, *, step: int, exact: bool) -> Slope:
-        """How `image` (1, 3, H, W) is judged at a step counted from 0.
-
-        `exact` asks for full precision.
-        """
+    def __call__(self, image: Tensor, step: int) -> Slope:
+        """How `image` (1, 3, H, W) is judged at a step counted from 0."""
         ...
 
 
@@ -73,11 +68,6 @@ class Update:
     state: Callable[[], State | None]
 
 
-def ends_exactly(steps: Sequence[int]) -> bool:
-    """Whether there are so many steps that the last are taken in full precision."""
-    return (1 - _FULL_PRECISION_SHARE) * sum(steps) <= sum(steps) - 1
-
-
 def optimize(
     scales: Sequence[Scale], problem: Problem, settings: OptimizerSettings, resume: State | None = None
 ) -> Iterator[Update]:
@@ -89,7 +79,6 @@ def optimize(
         DivergedError: the loss is no longer a finite number.
     """
     cost, before = sum(scale.cost for scale in scales), 0.0
-    count, taken = sum(scale.steps for scale in scales), 0
     walk = _Walk(settings)
     for index, scale in enumerate(scales):
         if resume is None or index >= resume.scale:
@@ -99,14 +88,12 @@ def optimize(
             else:
                 walk.enter(index, problem.place(scale, walk.picture() if index else None))
             while walk.step < scale.steps and not walk.stuck():
-                exact = taken + walk.step >= (1 - _FULL_PRECISION_SHARE) * count
-                total, losses = walk.advance(objective, exact, walk.step / scale.steps)
+                total, losses = walk.advance(objective, walk.step / scale.steps)
                 done = (before + scale.cost * walk.step / scale.steps) / cost
                 yield Update(
                     index + 1, len(scales), walk.step, scale.steps, losses, total, done, walk.picture(), walk.state
                 )
         before += scale.cost
-        taken += scale.steps
     if resume is not None and (walk.scale, walk.step) == (resume.scale, resume.step):
         yield Update(
             len(scales), len(scales), walk.step, scales[-1].steps, {}, walk.best, 1.0, walk.picture(), walk.state
@@ -145,9 +132,9 @@ class _Walk:
         self.average = state.average.clone()
         self.optimizer.load(state.optimizer)
 
-    def advance(self, objective: Objective, exact: bool, done: float) -> tuple[float, dict[str, float]]:
+    def advance(self, objective: Objective, done: float) -> tuple[float, dict[str, float]]:
         """One update, when a share `done` of this size's are; the loss before it and its parts."""
-        total, losses, gradient = objective(self.image, step=self.step, exact=exact)
+        total, losses, gradient = objective(self.image, self.step)
         if not math.isfinite(total):
             raise DivergedError(
                 f"The loss became {total} at size {self.scale + 1}, step {self.step + 1}; "

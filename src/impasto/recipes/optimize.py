@@ -100,7 +100,7 @@ class Optimization:
         """The memory that it takes."""
         recipe, encoder = self.brief.recipe, self.encoder
         device = choose_device(recipe.device)
-        bfloat16 = in_bfloat16(device, recipe.precision) and not engine.ends_exactly(recipe.steps)
+        bfloat16 = in_bfloat16(device, recipe.precision)
         value = value_bytes(device, bfloat16=bfloat16)
         return footprint(encoder, recipe.layers(), recipe.content_layers, self.brief.parts, value)
 
@@ -217,11 +217,7 @@ class OptimizedPainting:
             self._problem(),
         )
         objective, image = problem.objective(scale), problem.content_at(scale)
-        seconds = (
-            seconds_of(lambda: objective(image, step=0, exact=False))
-            * sum(scale.cost for scale in scales)
-            / (small[0] * small[1])
-        )
+        seconds = seconds_of(lambda: objective(image, 0)) * sum(scale.cost for scale in scales) / (small[0] * small[1])
         height, width = self.size
         return Estimate(self.size, seconds, self.work.footprint().peak(height * width, self.recipe.tile))
 

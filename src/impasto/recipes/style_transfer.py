@@ -221,7 +221,7 @@ class StyleTransfer:
             loss = STYLE_LOSSES[self.recipe.style_loss]
 
             def see(part: Tensor) -> Iterator[tuple[str, Tensor]]:
-                return self._walk(part, self.recipe.style_layers, exact=True)
+                return self._walk(part, self.recipe.style_layers)
 
             with torch.no_grad():
                 own = [
@@ -242,10 +242,10 @@ class StyleTransfer:
             size = round(height * factor), round(width * factor)
             yield resample(picture, size).clamp(0, 1), None if mask is None else fitted(mask, size).to(self.device)
 
-    def _see(self, image: Tensor, terms: Sequence[Term], exact: bool) -> Iterator[tuple[str, Tensor]]:
+    def _see(self, image: Tensor, terms: Sequence[Term]) -> Iterator[tuple[str, Tensor]]:
         """(layer, features) for every layer that `terms` look at."""
-        return self._walk(image, {layer for term in terms for layer in term.layers}, exact=exact)
+        return self._walk(image, {layer for term in terms for layer in term.layers})
 
-    def _walk(self, image: Tensor, layers: Iterable[str], *, exact: bool) -> Iterator[tuple[str, Tensor]]:
+    def _walk(self, image: Tensor, layers: Iterable[str]) -> Iterator[tuple[str, Tensor]]:
         walk = self.encoder.walk(image.contiguous(memory_format=torch.channels_last), layers)
-        return each_in_autocast(walk, self.device, bfloat16=self.bfloat16 and not exact)
+        return each_in_autocast(walk, self.device, bfloat16=self.bfloat16)
