@@ -49,4 +49,8 @@ def described(
 def _at(mask: Tensor | None, features: Tensor) -> Any:
     """The mask of a picture at the size of its features, in float32 at least."""
     dtype = torch.promote_types(features.dtype, torch.float32)
-    return mask if mask is None else F.adaptive_avg_pool2d(mask, features.shape[2:]).to(features.device, dtype)
+    return (
+        mask
+        if mask is None
+        else F.adaptive_avg_pool2d(mask, (features.shape[2], features.shape[3])).to(features.device, dtype)
+    )
