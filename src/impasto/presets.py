@@ -23,7 +23,7 @@ def balanced() -> Recipe:
 
 def draft() -> Recipe:
     """A first look."""
-    return Recipe(content_weight=0.17, learning_rate=0.02, decay=0.5, steps=(0, 0, 7))
+    return Recipe(content_weight=0.17, learning_rate=0.025, decay=0.5, averaging=0.2, steps=(0, 0, 5))
 
 
 def best() -> Recipe:

@@ -140,7 +140,7 @@ class Recipe(OptimizerSettings, Look):
     )
     content_weight: float = Field(0.15, ge=0, description="Weight of content, for pictures of up to 512 px.")
     content_growth: float = Field(
-        1.0, ge=0, le=2, description="Power of the size, up to 2048 px over 512 px, by which content weighs more."
+        0.95, ge=0, le=2, description="Power of the size, up to 2048 px over 512 px, by which content weighs more."
     )
     smoothness: Literal["l1", "l2"] = Field(
         "l2", description="What smoothness is: total variation, absolute or squared."
@@ -154,7 +154,7 @@ class Recipe(OptimizerSettings, Look):
         1.0, ge=0, le=1, description="Share of the detail of a first picture at each finer size that is added there."
     )
     steps: tuple[int, ...] = Field(
-        (0, 0, 12, 6, 7),
+        (0, 0, 12, 6, 9),
         description="Steps at long sides of 128, 256, 512, 1024, 2048 px, then halved; 0: not there.",
     )
     jitter: bool = Field(False, description="Move the picture by a pixel between steps: less grain, but more steps.")
