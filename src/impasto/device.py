@@ -70,13 +70,14 @@ def bfloat16_pays(device: torch.device) -> bool:
 def value_bytes(device: torch.device, *, bfloat16: bool) -> int:
     """Bytes that a feature takes while there are gradients of it.
 
-    In bfloat16 half of float32's, but on a CPU without AMX as many: convolutions keep copies there (measured on an AMD
-    EPYC by `benchmarks/memory.py`: 1.4 GB at 1024 px, and 1.3 GB in float32).
+    In bfloat16 half of float32's, but on a CPU without AMX three quarters: convolutions keep copies there (measured on
+    an AMD EPYC by `benchmarks/memory.py`: 0.95 GB at 1024x768, and 1.25 GB in float32).
     """
     import torch
 
-    halved = bfloat16 and (device.type != "cpu" or torch.cpu._is_amx_tile_supported())
-    return 2 if halved else 4
+    if not bfloat16:
+        return 4
+    return 2 if device.type != "cpu" or torch.cpu._is_amx_tile_supported() else 3
 
 
 def autocast(device: torch.device, *, bfloat16: bool) -> AbstractContextManager[object]:
