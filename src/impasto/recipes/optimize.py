@@ -20,9 +20,8 @@ from impasto.device import (
 )
 from impasto.encoders import weights_path
 from impasto.encoders.encoder import Encoder
-from impasto.engine import optimize as engine
 from impasto.engine.memory import Footprint, footprint
-from impasto.engine.optimize import State, optimize
+from impasto.engine.optimize import State, Update, optimize
 from impasto.engine.scales import SMALLEST_SIDE, Scale, plan_scales
 from impasto.errors import PictureError, SettingsError, TooLargeError
 from impasto.losses.terms import Targets
@@ -100,8 +99,7 @@ class Optimization:
         """The memory that it takes."""
         recipe, encoder = self.brief.recipe, self.encoder
         device = choose_device(recipe.device)
-        bfloat16 = in_bfloat16(device, recipe.precision)
-        value = value_bytes(device, bfloat16=bfloat16)
+        value = value_bytes(device, bfloat16=in_bfloat16(device, recipe.precision))
         return footprint(encoder, recipe.layers(), recipe.content_layers, self.brief.parts, value)
 
     def _plan(self, shape: tuple[int, int]) -> tuple[int, int]:
@@ -243,7 +241,7 @@ class _Finisher:
     """Makes the picture of an update, when it is asked for: colours chosen, the photo around it, alpha put back."""
 
     painting: OptimizedPainting
-    update: engine.Update
+    update: Update
 
     def __call__(self) -> Picture:
         painting = self.painting
@@ -251,6 +249,6 @@ class _Finisher:
         return painting._finished(painting.layout.composed(painted, photo), self.update.done)
 
 
-def _told(update: engine.Update) -> str:
+def _told(update: Update) -> str:
     losses = "  ".join(f"{name} {value:.4f}" for name, value in update.losses.items())
     return f"size {update.scale}/{update.scales}  step {update.step}/{update.steps}  {losses}"
