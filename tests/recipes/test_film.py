@@ -19,7 +19,7 @@ import torch
 from PIL import Image
 
 import impasto
-from impasto.brief import Brief, of_painting
+from impasto.brief import Brief, Region, of_painting
 from impasto.controls.sharpness import sharpened, sharpness_of
 from impasto.media.film import Frame
 from impasto.media.image import Picture, read
@@ -28,6 +28,7 @@ from impasto.metrics.film import steadiness
 from impasto.recipes.film import PIECE, FilmOptions, FilmWork
 from impasto.recipes.frames import FramePainter
 from impasto.recipes.painting import open_brief, painted
+from impasto.recipes.pictures import Pictures
 
 from clips import clip, moving, packets
 from door import run
@@ -154,6 +155,17 @@ def test_every_kind_of_film(film: Path, tmp_path: Path) -> None:
     assert run("film", tmp_path / "out.gif", "looks:mosaic", "-o", tmp_path / "gif.mp4") == 0
 
 
+def test_no_numbered_picture_that_is_there_is_replaced(film: Path, style: Path, tmp_path: Path, capsys: Any) -> None:
+    mine, output = tmp_path / "f_0003.png", tmp_path / "f_%04d.png"
+    mine.write_bytes(style.read_bytes())
+    assert run("film", film, "looks:mosaic", "--size", 64, "-o", output) == 2
+    assert "f_0003.png exists" in capsys.readouterr().err
+    assert run("film", film, mine, "--engine", "instant", "--size", 64, "-o", output, "--force") == 2
+    assert "one of the inputs" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.glob("f_*")] == ["f_0003.png"]
+    assert mine.read_bytes() == style.read_bytes()
+
+
 def test_a_film_that_was_killed_goes_on_to_the_same_bytes(tmp_path: Path) -> None:
     film = clip(tmp_path / "long.mp4", moving(3 * PIECE + 9), sound=True)
     whole, killed = tmp_path / "whole.mp4", tmp_path / "killed.mp4"
@@ -256,6 +268,23 @@ def test_from_python(film: Path, style: Path) -> None:
 
 def read_first(film: Path) -> torch.Tensor:
     return next(VideoFilm.open(film).frames()).picture.pixels
+
+
+def test_a_region_that_is_gone_for_a_frame_leaves_the_others_their_style(style: Path, save: Any) -> None:
+    other, photo = save("other.png", 60, 80, 7), Picture(torch.rand(1, 3, 48, 64))
+    regions = [Region(mask="left", styles=[str(style)]), Region(mask="right", styles=[str(other)])]
+    brief = Brief(engine="optimize", regions=regions, settings={"size": 64, "steps": (2,), "start": "content"})
+    half, none = torch.zeros(2, 1, 3, 48, 64)
+    half[..., :32] = 1
+
+    def after(*lefts: torch.Tensor) -> torch.Tensor:
+        given = {"left": Picture(half), "right": Picture(1 - half)}
+        method = open_brief(brief, Pictures(given))
+        masks = [{"left": Picture(left), "right": Picture(1 - half)} for left in lefts]
+        *_, last = (painted(method.with_masks(own).on(photo)) for own in masks)
+        return last.pixels
+
+    assert torch.equal(after(half, none), after(none))
 
 
 def test_a_painting_in_the_photo_s_colours_follows_each_photo(save: Any, style: Path) -> None:

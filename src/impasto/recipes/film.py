@@ -37,7 +37,7 @@ from impasto.weights.files import sha256
 
 PIECE = 48
 _TICK = Fraction(1, 1000)
-_PATTERN = re.compile(r"[^%]*%0?\d*d[^%]*")
+_FRAME = re.compile(r"%0?\d*d")
 
 
 @dataclass(frozen=True)
@@ -142,13 +142,12 @@ class FilmWork:
             raise SettingsError(
                 f"Expected a film to write ({known}), or pictures like frame_%04d.png; got {self.output}."
             )
-        if self.numbered and not (named_as_picture(self.output) and _PATTERN.fullmatch(self.output.name)):
+        if self.numbered and not (named_as_picture(self.output) and _names_frames(self.output.name)):
             raise SettingsError(f"Expected pictures like frame_%04d.png; got {self.output}.")
-        first = self.picture_path(0) if self.numbered else self.output
-        check_writable(first, force=force or resume)
         inputs = self.film.pictures if isinstance(self.film, NumberedFilm) else [self.source]
-        outputs = [self.picture_path(number) for number in range(len(inputs))] if self.numbered else [self.output]
+        outputs = (self._taken() or [self.picture_path(0)]) if self.numbered else [self.output]
         check_apart(outputs, [*inputs, *self.brief.files()])
+        check_writable(outputs[0], force=force or resume)
         if (self.folder / "plan.json").is_file() and not (force or resume):
             raise OutputError(
                 f"{self.folder} holds an unfinished film; go on with --resume, or begin anew with --force."
@@ -235,6 +234,13 @@ class FilmWork:
             return self.output.with_name(self.output.name % (number + 1))
         return self.folder / f"{number:07}.png"
 
+    def _taken(self) -> list[Path]:
+        """Files that have the name of a frame."""
+        before, after = _FRAME.split(self.output.name)
+        named = re.compile(f"{re.escape(before)}(\\d+){re.escape(after)}")
+        found = ((named.fullmatch(path.name), path) for path in sorted(self.output.parent.glob("*")))
+        return [path for match, path in found if match and path.name == self.output.name % int(match[1])]
+
     def write(self) -> int:
         """Join what is painted to a film that can be played; how many frames it has.
 
@@ -283,6 +289,10 @@ class FilmWork:
     def _tags(self) -> dict[str, str]:
         told = {name: value for name, value in self._key.items() if name != "output"}
         return {"comment": json.dumps({"impasto": version("impasto"), **told})}
+
+
+def _names_frames(name: str) -> bool:
+    return name.count("%") == 1 and _FRAME.search(name) is not None
 
 
 @dataclass

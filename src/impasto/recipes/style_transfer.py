@@ -37,7 +37,7 @@ from impasto.settings import ContentLoss, Look, Recipe, StyleLoss
 
 Paintings: TypeAlias = Sequence[Sequence[tuple[Picture, Tensor | None]]]
 Known: TypeAlias = tuple[int, Scale, int]
-"""The size of a result, the size at which it is judged, and the number of a region: what a description belongs to."""
+"""The size of a result, the size at which it is judged, and a region of the brief: what a description belongs to."""
 
 _GROWS_FROM, _GROWS_TO = 512, 2048
 _STEADINESS = 30.0
@@ -87,6 +87,7 @@ class StyleTransfer:
         self.side, self.before = side, before
         lasting = known is not None and all(region.color in (None, "style") for region in layout.regions)
         self._descriptions = known if lasting and known is not None else {}
+        self._owners = layout.origin if lasting else range(len(layout.regions))
         self.recipe, self.layout, self.encoder = recipe, layout, encoder
         self.device = choose_device(self.recipe.device)
         self.bfloat16 = in_bfloat16(self.device, self.recipe.precision)
@@ -216,7 +217,7 @@ class StyleTransfer:
 
     def _style_description(self, scale: Scale, number: int) -> Targets:
         """The statistics of a region's styles, blended; computed once for each size."""
-        key = (int(self.recipe.size), scale, number)
+        key = (int(self.recipe.size), scale, self._owners[number])
         if key not in self._descriptions:
             loss = STYLE_LOSSES[self.recipe.style_loss]
 
