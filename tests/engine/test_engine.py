@@ -193,10 +193,10 @@ def test_a_painting_that_was_done_goes_on_as_it_was() -> None:
 def test_large_pictures_are_described_in_tiles_as_in_one_piece(monkeypatch: pytest.MonkeyPatch) -> None:
     encoder, whole = load_compact(), picture(333, 250)
     layers = ("relu1_1", "relu3_1", "relu5_1")
-    one = described(whole, encoder, Wasserstein().describe, lambda part: encoder.walk(part, layers))
+    one = described(whole, encoder.reach, Wasserstein().describe, lambda part: encoder.walk(part, layers))
     monkeypatch.setattr("impasto.engine.describe.LARGE", 1)
     monkeypatch.setattr("impasto.engine.describe._TILE", 112)
-    tiled = described(whole, encoder, Wasserstein().describe, lambda part: encoder.walk(part, layers))
+    tiled = described(whole, encoder.reach, Wasserstein().describe, lambda part: encoder.walk(part, layers))
     for layer in layers:
         for name, value in one[layer].items():
             torch.testing.assert_close(tiled[layer][name], value, atol=1e-4, rtol=1e-4)

@@ -13,11 +13,12 @@ from impasto import Brief, Recipe, Region
 from impasto.encoders.compact import load_compact
 from impasto.engine.judgement import JITTER, STILL, Judgement
 from impasto.engine.tiles import tiles_of
-from impasto.errors import TooLargeError
+from impasto.errors import SettingsError, TooLargeError
 from impasto.losses.content import Content
 from impasto.losses.cosine import Cosine
 from impasto.losses.gram import Gram
 from impasto.losses.moments import Moments
+from impasto.losses.sliced import SlicedWasserstein
 from impasto.losses.smoothness import TotalVariation
 from impasto.losses.terms import Loss, PlaceLoss, Term
 from impasto.losses.wasserstein import Wasserstein
@@ -106,9 +107,21 @@ def test_where_memory_ends_it_goes_on_in_smaller_tiles() -> None:
     own.see = scarce
     assert own(image, 0).loss == pytest.approx(expected.loss, rel=1e-5)
     assert own.side == 160
+    ordered = judgement(0, SlicedWasserstein(directions=8), Content("mean"), 0)
+    ordered.reach, ordered.see = None, scarce
+    with pytest.raises(RuntimeError, match="can't allocate"):
+        ordered(image, 0)
     own.see = lambda *_: (_ for _ in ()).throw(RuntimeError("out of memory"))
     with pytest.raises(RuntimeError, match="out of memory"):
         own(image, 0)
+
+
+def test_pixels_alone_can_be_judged_where_there_are_tiles() -> None:
+    image, term = picture(*SIZE, seed=3), Term("smoothness", TotalVariation(), {"image": 1.0}, 0.1)
+    whole, tiled = (Judgement([term], see, SIZE, side, COMPACT.reach) for side in (0, 128))
+    for one in (whole, tiled):
+        one.prepare({})
+    assert torch.equal(whole(image, 0).gradient, tiled(image, 0).gradient)
 
 
 def painted(**settings: object) -> Picture:
@@ -134,8 +147,10 @@ def test_memory_decides_on_tiles() -> None:
     assert 128 <= side(memory="1.65GB") < side(memory="2.5GB")
     with pytest.raises(TooLargeError, match=r"--memory is 0\.5 GB; give --memory 1\.\d+GB or more, or --size \d+"):
         side(memory="0.5GB")
-    with pytest.raises(TooLargeError, match="give --memory"):
+    with pytest.raises(TooLargeError, match="takes 1[0-9].*give --size"):
         side(memory="2GB", style_loss="sliced")
+    with pytest.raises(SettingsError, match="leave --tile out"):
+        side(tile=256, style_loss="sliced")
     with pytest.raises(ValueError, match="must be a number of MB or GB, like 1500MB or 2GB"):
         side(memory="much")
     with pytest.raises(ValueError, match="multiple of 16"):

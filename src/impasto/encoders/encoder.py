@@ -109,17 +109,15 @@ class Encoder(nn.Module):
         """A copy that does not learn."""
         return Encoder(self.architecture, self.state(), self.pooling)
 
-    local = True
-    """Whether what is seen at a place depends on nothing far from it, so that pictures may be seen in tiles."""
-
     @property
     def layers(self) -> list[str]:
         """The layers that these weights reach, from the shallowest to the deepest."""
         return self.architecture.layers()
 
     @property
-    def reach(self) -> int:
-        """How many pixels away, at most, a pixel matters to the deepest layer, in whole steps of that layer."""
+    def reach(self) -> int | None:
+        """How many pixels away, at most, a pixel matters to the deepest layer, in whole steps of that layer; None where
+        all pixels matter everywhere, so that no picture can be seen in tiles."""
         pixels, step = 0, 1
         for name in self.layers:
             if name.startswith("conv"):

@@ -51,7 +51,6 @@ class ResNet(Encoder):
         WeightsError: a tensor is missing or has another shape.
     """
 
-    local = False
     mean: Tensor
     deviation: Tensor
 
@@ -146,6 +145,10 @@ class ResNet(Encoder):
         convolution = self.convolutions[key.replace(".", "_")]
         assert isinstance(convolution, nn.Conv2d)
         return F.conv2d(x, convolution.weight, convolution.bias, stride, convolution.padding)
+
+    @property
+    def reach(self) -> None:
+        """None: the smoothed activations depend on all pixels."""
 
     def values(self, layers: Iterable[str], content: Iterable[str]) -> Values:
         deepest, kept = max(self.layers.index(layer) for layer in layers), 0.0

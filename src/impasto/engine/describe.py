@@ -9,7 +9,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from impasto.encoders.encoder import Encoder
 from impasto.engine.tiles import Means, tiles_of
 from impasto.losses.terms import Statistics, Targets
 
@@ -22,18 +21,18 @@ See = Callable[[Tensor], Iterable[tuple[str, Tensor]]]
 
 
 def described(
-    picture: Tensor, encoder: Encoder, describe: Describe, see: See, mask: Tensor | None = None, side: int = 0
+    picture: Tensor, reach: int | None, describe: Describe, see: See, mask: Tensor | None = None, side: int = 0
 ) -> Targets:
-    """{layer: statistics (1, ...)} of `picture` (1, 3, H, W); `see` gives (layer, features) of a picture by `encoder`.
+    """{layer: statistics (1, ...)} of `picture` (1, 3, H, W); `see` gives (layer, features) of a picture.
 
-    `mask` (1, R, H, W) in [0, 1] says how much each place counts in each of R parts: {layer: statistics (R, ...)}. What
-    averages over places is the same as in one piece; quantiles are nearly so. A large picture is described in tiles, of
-    `side` pixels if that is said.
+    `mask` (1, R, H, W) in [0, 1] says how much each place counts in each of R parts: {layer: statistics (R, ...)}. A
+    large picture is described in tiles, of `side` pixels if that is said, where a pixel matters no more than `reach`
+    pixels away and statistics are means over places.
     """
-    if picture.shape[-2] * picture.shape[-1] <= (max(side**2, _SMALL) if side else LARGE):
+    if reach is None or picture.shape[-2] * picture.shape[-1] <= (max(side**2, _SMALL) if side else LARGE):
         return {layer: describe(features, _at(mask, features)) for layer, features in see(picture)}
     means = Means()
-    for tile in tiles_of(picture.shape[-2], picture.shape[-1], side or _TILE, encoder.reach):
+    for tile in tiles_of(picture.shape[-2], picture.shape[-1], side or _TILE, reach):
         window = (..., *tile.window)
         for layer, full in see(picture[window]):
             features, _ = tile.of(full)

@@ -26,7 +26,8 @@ JITTER = ((0, 0), (1, 1), (0, 1), (1, 0))
 class Judgement:
     """The weighted `terms` of a picture of `size` (height, width), with their targets, once `prepare` has set them.
 
-    `side` of the tiles, which become smaller when memory runs out; `reach`, how far around it a pixel matters;
+    `side` of the tiles, which become smaller when memory runs out; `reach`, how far around it a pixel matters, None
+    where the picture can only be judged as a whole;
     `phases`, by how many pixels the picture is moved, in turn.
     """
 
@@ -34,7 +35,7 @@ class Judgement:
     see: See
     size: tuple[int, int]
     side: int
-    reach: int
+    reach: int | None
     masks: Masks | None = None
     phases: Sequence[tuple[int, int]] = STILL
 
@@ -56,7 +57,7 @@ class Judgement:
                 return self._slope(image, step % len(self.phases))
             except (MemoryError, RuntimeError) as error:
                 smaller = (self.side or min(LARGEST_TILE, max(self.size))) // 2 // STEP * STEP
-                if not memory_ended(error) or smaller < SMALLEST_TILE:
+                if not memory_ended(error) or self.reach is None or smaller < SMALLEST_TILE:
                     raise
             self.side = smaller
 
@@ -64,7 +65,7 @@ class Judgement:
         leaf, masks = image.detach().requires_grad_(), self.moved[phase]
         with torch.enable_grad():
             shifted = shift(leaf, *self.phases[phase]) if any(self.phases[phase]) else leaf
-            if self.side:
+            if self.side and any("image" not in term.layers for term in self.terms):
                 slope = self._slope_in_tiles(shifted, masks)
                 return slope._replace(gradient=torch.autograd.grad(shifted, leaf, slope.gradient)[0])
             seen = self.see(shifted, self.terms)
@@ -86,4 +87,5 @@ class Judgement:
         def see(pixels: Tensor) -> Iterator[tuple[str, Tensor]]:
             return self.see(pixels, terms)
 
+        assert self.reach is not None
         return Sight(terms, see, self.size, self.side, self.reach, masks, photo)

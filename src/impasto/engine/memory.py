@@ -14,6 +14,7 @@ _FIXED = 420e6
 _PICTURES = 110
 _MASKS = 40
 _GRADIENTS, _GRADIENTS_IN_STRIPS = 3, 1.3
+_ORDERED, _ORDERED_REGION = 1500, 450  # five layers along 64 directions; 900x900 pixels, none and two regions
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,7 @@ class Footprint:
 
     `kept`: for each pixel in tiles, besides, of the photo's features. `in_strips` is `judged` where so many pixels are
     judged at once that the encoder takes its first layers strip by strip. `reach`: how many pixels around a tile are
-    judged with it.
+    judged with it; None where there can be no tiles.
     """
 
     fixed: float
@@ -30,11 +31,11 @@ class Footprint:
     kept: float
     judged: float
     in_strips: float
-    reach: int
+    reach: int | None
 
     def peak(self, pixels: int, side: int = WHOLE) -> float:
         """Bytes for a picture of so many pixels, in tiles of `side` or in one piece."""
-        window = (side + 2 * self.reach) ** 2
+        window = (side + 2 * (self.reach or 0)) ** 2
         judged, kept = (pixels, 0.0) if side == WHOLE or pixels <= window else (window, self.kept)
         each = self.in_strips if judged > LARGE else self.judged
         return self.fixed + (self.picture + kept) * pixels + each * judged
@@ -43,31 +44,42 @@ class Footprint:
         """The side of the largest tiles with which it fits into `budget`; 0 in one piece, None if not at all."""
         if self.peak(pixels) <= budget:
             return WHOLE
+        if self.reach is None:
+            return None
         sides = range(LARGEST_TILE, SMALLEST_TILE - 1, -4 * STEP)
         return next((side for side in sides if self.peak(pixels, side) <= budget), None)
 
     def least(self, pixels: int) -> float:
         """Bytes below which it cannot be done."""
-        return min(self.peak(pixels), self.peak(pixels, SMALLEST_TILE))
+        return self.peak(pixels) if self.reach is None else min(self.peak(pixels), self.peak(pixels, SMALLEST_TILE))
 
     def most_pixels(self, budget: float) -> int:
         """Of the largest picture that fits."""
+        whole = (budget - self.fixed) / (self.picture + self.judged)
+        if self.reach is None:
+            return max(0, int(whole))
         window = self.judged * (SMALLEST_TILE + 2 * self.reach) ** 2
         return max(0, int((budget - self.fixed - window) / (self.picture + self.kept)))
 
 
-def footprint(encoder: Encoder, layers: Iterable[str], content: Iterable[str], regions: int, value: int) -> Footprint:
+def footprint(
+    encoder: Encoder, layers: Iterable[str], content: Iterable[str], regions: int, value: int, *, ordered: bool = False
+) -> Footprint:
     """What a descent on features of `layers` takes, of which the photo's `content` layers are kept.
 
     Each of `regions`, where there are any, has masks of all sizes; features take `value` bytes each, the photo's two
-    in tiles, indices eight. On the way back several gradients of the widest layer are alive at once.
+    in tiles, indices eight. On the way back several gradients of the widest layer are alive at once. Where the style
+    loss puts features in `ordered` rows, these count, and all must be seen at once.
     """
     values = encoder.values(layers, content)
+    rows = _ORDERED + _ORDERED_REGION * regions if ordered else 0
     return Footprint(
         fixed=_FIXED,
         picture=_PICTURES + _MASKS * regions,
         kept=2 * values.photo,
-        judged=value * (values.kept + _GRADIENTS * values.widest) + 8 * values.indices,
-        in_strips=value * (values.kept_in_strips + _GRADIENTS_IN_STRIPS * values.widest) + 8 * values.indices_in_strips,
-        reach=encoder.reach if encoder.local else 0,
+        judged=value * (values.kept + _GRADIENTS * values.widest) + 8 * values.indices + rows,
+        in_strips=value * (values.kept_in_strips + _GRADIENTS_IN_STRIPS * values.widest)
+        + 8 * values.indices_in_strips
+        + rows,
+        reach=None if ordered else encoder.reach,
     )

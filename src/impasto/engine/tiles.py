@@ -70,7 +70,7 @@ def tiles_of(height: int, width: int, side: int, reach: int) -> Iterator[Tile]:
 
 
 class Means:
-    """Statistics of a whole from those of its tiles."""
+    """Statistics of a whole from those of its tiles, summed in float64, which not all devices know, on the CPU."""
 
     def __init__(self) -> None:
         self.sums: dict[tuple[str, str], Statistics] = {}
@@ -78,22 +78,24 @@ class Means:
 
     def add(self, of: tuple[str, str], statistics: Statistics, places: Tensor) -> None:
         """Statistics (R, ...) of a term and layer, of so many places (R,)."""
-        known = of in self.sums
-        self.places[of] = self.places[of] + places.double() if known else places.double()
+        self.device, count = places.device, places.cpu().double()
+        self.places[of] = self.places[of] + count if of in self.sums else count
         own = self.sums.setdefault(of, {})
         for name, value in statistics.items():
-            weighted = _along(places, value) * value.double()
+            weighted = _along(count, value) * value.cpu().double()
             own[name] = own[name] + weighted if name in own else weighted
+
+    def share(self, of: tuple[str, str], places: Tensor) -> Tensor:
+        """Of all places of a term and layer, that of so many (R,)."""
+        return (places.cpu() / self.places[of].clamp_min(1e-9)).float().to(places.device)
 
     def means(self) -> dict[str, Targets]:
         """{term: {layer: statistics}}."""
         result: dict[str, Targets] = {}
         for (term, layer), own in self.sums.items():
             places = self.places[term, layer].clamp_min(1e-9)
-            result.setdefault(term, {})[layer] = {
-                name: (places.float() if name == "places" else (value / _along(places, value)).float())
-                for name, value in own.items()
-            }
+            means = {name: places if name == "places" else value / _along(places, value) for name, value in own.items()}
+            result.setdefault(term, {})[layer] = {name: mean.float().to(self.device) for name, mean in means.items()}
         return result
 
 
@@ -189,7 +191,7 @@ def slope_in_tiles(
         with torch.enable_grad():
             linear = part.new_zeros(())
             for term, layer, statistics, places in sight.describe(part, tile):
-                share = (places / means.places[term.name, layer].clamp_min(1e-9)).float()
+                share = means.share((term.name, layer), places)
                 for name, value in statistics.items():
                     slope = slopes.get((term.name, layer, name))
                     if slope is not None and value.requires_grad:

@@ -252,15 +252,15 @@ class _Sums:
         """Rows (1, C, h, W) from `top` on."""
         if self.masks is None:
             rows = rows.float()
-            self.total += rows.sum((0, 2, 3)).double().cpu()
-            self.squares += rows.square().sum((0, 2, 3)).double().cpu()
+            self.total += rows.sum((0, 2, 3)).cpu().double()
+            self.squares += rows.square().sum((0, 2, 3)).cpu().double()
             self.places += rows.shape[2] * rows.shape[3]
             return
         weights, flat = _weights(self.masks, top, rows), rows[0].flatten(1).T.float()
         with exactly(rows.device):
-            self.total += (weights @ flat).double().cpu()
-            self.squares += (weights @ flat.square()).double().cpu()
-        self.places += weights.sum(1, keepdim=True).double().cpu()
+            self.total += (weights @ flat).cpu().double()
+            self.squares += (weights @ flat.square()).cpu().double()
+        self.places += weights.sum(1, keepdim=True).cpu().double()
 
     def statistics(self, device: torch.device) -> ChannelStatistics:
         """Mean and variance."""

@@ -111,7 +111,7 @@ class FeedForward:
         def see(part: Tensor) -> Iterator[tuple[str, Tensor]]:
             return encoder.walk(part.to(self.device).contiguous(memory_format=torch.channels_last), STYLE_LAYERS)
 
-        return described(painting, encoder, Wasserstein().describe, see, mask)
+        return described(painting, encoder.reach, Wasserstein().describe, see, mask)
 
     @torch.inference_mode()
     def style_of(self, descriptions: Sequence[Targets]) -> Style:

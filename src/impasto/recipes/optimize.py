@@ -100,7 +100,8 @@ class Optimization:
         recipe, encoder = self.brief.recipe, self.encoder
         device = choose_device(recipe.device)
         value = value_bytes(device, bfloat16=in_bfloat16(device, recipe.precision))
-        return footprint(encoder, recipe.layers(), recipe.content_layers, self.brief.parts, value)
+        ordered = recipe.style_loss == "sliced"
+        return footprint(encoder, recipe.layers(), recipe.content_layers, self.brief.parts, value, ordered=ordered)
 
     def _plan(self, shape: tuple[int, int]) -> tuple[int, int]:
         """The size of the result, and the side of the tiles in which memory holds it.
@@ -108,19 +109,23 @@ class Optimization:
         The size is what is asked for; for `max` the photo's own, or the largest that memory holds.
 
         Raises:
+            SettingsError: tiles, of what cannot be judged in tiles.
             TooLargeError: memory does not hold it.
         """
         recipe, footprint = self.brief.recipe, self.footprint()
+        if recipe.tile > 0 and footprint.reach is None:
+            raise SettingsError(
+                "The sliced style loss and residual encoders see a picture as a whole; leave --tile out."
+            )
         free = free_memory(choose_device(recipe.device))
         budget = recipe.memory_bytes or _MEMORY_SHARE * free
         square = max(shape) ** 2 / (shape[0] * shape[1])
         fitting = int((footprint.most_pixels(budget) * square) ** 0.5) // 64 * 64
         size = max(64, min(fitting, max(shape))) if recipe.size == "max" else recipe.size
         height, width = fit(*shape, size)
-        tiled = recipe.style_loss != "sliced" and self.encoder.local
         side = footprint.side(height * width, budget) if recipe.tile < 0 else recipe.tile
-        if side is None or (side and not tiled) or footprint.peak(height * width, side) > max(budget, free):
-            needed = footprint.least(height * width) if tiled else footprint.peak(height * width)
+        if side is None or footprint.peak(height * width, side) > max(budget, free):
+            needed = footprint.least(height * width)
             there = f"--memory is {budget / 1e9:.1f} GB" if recipe.memory else f"{free / 1e9:.1f} GB are free"
             advice = f"give --size {fitting} or less" if fitting >= 64 else "close other programs"
             if recipe.memory and needed < free:
@@ -181,12 +186,7 @@ class OptimizedPainting:
         if self.work.before is not None:
             settings = settings.model_copy(update={"learning_rate": _GENTLER * settings.learning_rate, "jitter": False})
         with deterministic(), telling_when_memory_ends((scales[-1].height, scales[-1].width)):
-            for update in optimize(
-                scales,
-                self._problem(),
-                settings,
-                resume,
-            ):
+            for update in optimize(scales, self._problem(), settings, resume):
                 yield Step(update.done, _told(update), update.losses, _Finisher(self, update), update.state)
 
     def scales(self) -> list[Scale]:
@@ -210,10 +210,7 @@ class OptimizedPainting:
     def estimate(self) -> Estimate:
         """About what time and memory it takes, from one step on a small copy."""
         scales, small = self.scales(), trial_size(self.size)
-        scale, problem = (
-            Scale(*small, 1, 1.0),
-            self._problem(),
-        )
+        scale, problem = Scale(*small, 1, 1.0), self._problem()
         objective, image = problem.objective(scale), problem.content_at(scale)
         seconds = seconds_of(lambda: objective(image, 0)) * sum(scale.cost for scale in scales) / (small[0] * small[1])
         height, width = self.size

@@ -39,7 +39,7 @@ Paintings: TypeAlias = Sequence[Sequence[tuple[Picture, Tensor | None]]]
 Known: TypeAlias = tuple[int, Scale, int]
 """The size of a result, the size at which it is judged, and a region of the brief: what a description belongs to."""
 
-_GROWS_FROM, _GROWS_TO = 512, 2048
+_GROWS_FROM, _GROWS_TO = 512, 1792
 _STEADINESS = 30.0
 
 STYLE_LOSSES: dict[StyleLoss, Loss] = {
@@ -105,8 +105,13 @@ class StyleTransfer:
 
     def tile_at(self, scale: Scale) -> int:
         """The side of the tiles in which a picture of this size is judged; 0 for in one piece."""
-        window = self.side + 2 * (self.encoder.reach if self.encoder.local else 0)
+        window = self.side + 2 * (self._reach or 0)
         return self.side if scale.height * scale.width > window**2 else 0
+
+    @property
+    def _reach(self) -> int | None:
+        """How far around it a pixel matters; None where features are put in order all over the picture."""
+        return None if self.recipe.style_loss == "sliced" else self.encoder.reach
 
     def masks_at(self, scale: Scale) -> Masks | None:
         """The masks of the regions at `scale`."""
@@ -161,7 +166,7 @@ class StyleTransfer:
             self._see,
             (scale.height, scale.width),
             self.tile_at(scale),
-            self.encoder.reach if self.encoder.local else 0,
+            self._reach,
             masks,
             JITTER if self.recipe.jitter else STILL,
         )
@@ -226,7 +231,7 @@ class StyleTransfer:
 
             with torch.no_grad():
                 own = [
-                    described(sized, self.encoder, loss.describe, see, mask, self.side)
+                    described(sized, self._reach, loss.describe, see, mask, self.side)
                     for sized, mask in self._sized_styles(number, scale)
                 ]
             for other in [other for other in self._descriptions if other[:2] != key[:2]]:

@@ -74,7 +74,7 @@ class _Problem:
         manner = Term("style", STYLE, dict.fromkeys(STYLE_LAYERS, 1 / len(STYLE_LAYERS)), 1.0)
         shapes = Term("content", Content("instance"), dict.fromkeys(CONTENT_LAYERS, 0.5), content_weight)
         size = content.shape[2], content.shape[3]
-        self._judgement = Judgement([manner, shapes], lambda image, _: paintings.see(image), size, side=0, reach=0)
+        self._judgement = Judgement([manner, shapes], lambda image, _: paintings.see(image), size, side=0, reach=None)
         with torch.no_grad():
             described = describe([manner], paintings.see(style)) | describe([shapes], paintings.see(content))
             self._judgement.prepare(described)

@@ -46,7 +46,7 @@ class Book:
 def describe_style(encoder: Encoder, picture: Tensor) -> Targets:
     """{layer: statistics (1, ...)} of `picture` (1, 3, H, W)."""
     picture = picture.contiguous(memory_format=torch.channels_last)
-    return described(picture, encoder, STYLE.describe, lambda part: encoder.walk(part, STYLE_LAYERS))
+    return described(picture, encoder.reach, STYLE.describe, lambda part: encoder.walk(part, STYLE_LAYERS))
 
 
 def describe_styles(
