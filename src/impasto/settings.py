@@ -16,6 +16,7 @@ from impasto.errors import SettingsError
 
 StyleLoss = Literal["wasserstein", "gram", "gram-size", "moments", "sliced"]
 ContentLoss = Literal["instance", "mean", "gatys", "cosine"]
+SMALLEST_SIZE, LARGEST_SIZE = 64, 32768
 LARGEST_STYLE = 8192
 Runtime = Literal["torch", "onnxruntime", "openvino"]
 Strength = Annotated[float, Field(ge=0, le=1)] | Literal["auto"]
@@ -80,8 +81,8 @@ class Look(BaseModel):
     @field_validator("size")
     @classmethod
     def _size_in_range(cls, value: int | str) -> int | str:
-        if isinstance(value, int) and not 64 <= value <= 32768:
-            raise ValueError("must be from 64 to 32768 pixels, or max")
+        if isinstance(value, int) and not SMALLEST_SIZE <= value <= LARGEST_SIZE:
+            raise ValueError(f"must be from {SMALLEST_SIZE} to {LARGEST_SIZE} pixels, or max")
         return value
 
 

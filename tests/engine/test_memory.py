@@ -20,7 +20,8 @@ import impasto
 size, count, tile = map(int, sys.argv[1:4])
 parts = {f"mask {n}": impasto.Picture(picture(size, size, n)) for n in range(count)}
 given = {"style": impasto.Picture(picture(size, size, 1)), **parts}
-settings = impasto.Recipe(size=size, steps=(2,), pyramid=False, start="content", tile=tile, precision="float32", style_loss=sys.argv[4])
+how = {"start": "content", "tile": tile, "precision": "float32", "style_loss": sys.argv[4]}
+settings = impasto.Recipe(size=size, steps=(2,), pyramid=False, **how)
 regions = [impasto.Region(styles=["style"], mask=name) for name in [*parts, None][:max(1, count)]]
 brief = impasto.Brief(regions=regions, engine="optimize", settings=settings)
 list(impasto.paint(impasto.Picture(picture(size, size)), brief, given))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -93,14 +94,44 @@ def test_the_largest_that_memory_holds(photo: Path, style: Path) -> None:
     assert isinstance(work, GrownPainting)
     assert work.size == (180, 240)
     assert work.estimate().bytes < 700e6
-    with pytest.raises(TooLargeError, match=r"12000x9000 pixels takes 5\.20 GB, and --memory is 700MB; give --size \d"):
+    with pytest.raises(
+        TooLargeError, match=r"12000x9000 pixels takes about 5\.20 GB, and --memory is 0\.70 GB; give --"
+    ):
         open_brief(brief(style, "instant", size=12000, memory="700MB")).on(Picture(torch.rand(1, 3, 90, 120)))
 
 
-def test_panoramas_are_painted_by_their_short_side() -> None:
+@pytest.mark.parametrize("way", WAYS)
+def test_panoramas_are_painted_by_their_short_side(style: Path, save: Any, way: dict[str, Any]) -> None:
     look = Look()
     assert painted_size((3024, 4032), look) == 2048
     assert painted_size((500, 20000), look) == 40960
+    panorama = save("panorama.png", 40, 320)
+    for size in (256, 300, 320):
+        assert painted(open_brief(brief(style, **{**way, "size": size})).on(panorama)).size[1] == size
+
+
+@pytest.mark.parametrize("settings", [{"engine": "instant"}, {"engine": "instant", "adapt": 2}, {"engine": "optimize"}])
+@pytest.mark.parametrize("memory", ["1MB", "0.44GB", "0.5GB", "0.55GB", "0.6GB"])
+def test_what_is_advised_is_not_refused(style: Path, settings: dict[str, Any], memory: str) -> None:
+    photo = Picture(torch.rand(1, 3, 450, 600))
+
+    def opened(**changes: Any) -> None:
+        asked = {"size": 2600, "painted_size": 2048, "memory": memory, **settings, **changes}
+        open_brief(brief(style, **asked)).on(photo)
+
+    with pytest.raises(TooLargeError) as refusal:
+        opened()
+    for size in re.findall(r"--size (\d+)", str(refusal.value)):
+        opened(size=int(size))
+    (memory,) = re.findall(r"--memory ([\d.]+GB) or", str(refusal.value))
+    opened(memory=memory, size=2048)
+
+
+def test_max_in_one_pass_is_what_memory_holds(style: Path) -> None:
+    photo = Picture(torch.rand(1, 3, 450, 600))
+    for memory, largest in (("1GB", 600), ("0.45GB", 599), ("0.4GB", 450)):
+        asked = brief(style, "instant", size="max", painted_size=2048, memory=memory)
+        assert open_brief(asked).on(photo).size[1] <= largest
 
 
 def test_the_door(photo: Path, style: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

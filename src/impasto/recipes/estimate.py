@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from impasto.engine.scales import SMALLEST_SIDE
+from impasto.errors import TooLargeError
 from impasto.media.geometry import fit
+from impasto.settings import SMALLEST_SIZE, Look
 
 TRIAL = 256
 
@@ -29,6 +32,18 @@ def trial_size(size: tuple[int, int]) -> tuple[int, int]:
     """(height, width) of a small copy of a result, to measure on."""
     long_side = max(TRIAL, -(-SMALLEST_SIDE * max(size) // min(size)))
     return size if max(size) <= long_side else fit(*size, long_side)
+
+
+def refused(work: str, needed: float, free: float, look: Look, fitting: int) -> TooLargeError:
+    """The refusal of `work` that takes `needed` bytes: what there is, and the size that would be `fitting`."""
+    there = f"--memory is {look.memory_bytes / 1e9:.2f} GB" if look.memory_bytes else f"{free / 1e9:.2f} GB are free"
+    ways = []
+    if look.memory_bytes and needed < free:
+        ways.append(f"--memory {math.ceil(needed / 1e7) / 100:.2f}GB or more")
+    if fitting >= SMALLEST_SIZE:
+        ways.append(f"--size {fitting} or less")
+    advice = f"give {', or '.join(ways)}" if ways else "close other programs"
+    return TooLargeError(f"{work} takes about {needed / 1e9:.2f} GB, and {there}; {advice}.")
 
 
 def seconds_of(work: Callable[[], object]) -> float:

@@ -17,12 +17,12 @@ from impasto.media.enlarge import enlarged
 from impasto.media.geometry import fit
 from impasto.media.image import Picture
 from impasto.provenance import Record
-from impasto.recipes.estimate import Estimate, seconds_of
+from impasto.recipes.estimate import Estimate, refused, seconds_of
 from impasto.recipes.painting import Painting, Step
 from impasto.recipes.pictures import Given, Pictures
 from impasto.recipes.regions import Layout, lay_out
 from impasto.recipes.strength import settled
-from impasto.settings import Look
+from impasto.settings import SMALLEST_SIZE, Look
 
 if TYPE_CHECKING:
     from impasto.engine.optimize import State
@@ -52,13 +52,20 @@ class Growing:
         size = max(shape) if look.size == "max" else look.size
         painted = painted_size(shape, look)
         if size > painted:
-            size = self._fitting(shape, size)
-        if size <= painted:
+            small = self.pictures.read(photo, painted)
+            brief = settled(self.brief, small, self.pictures)
+            try:
+                below = replace(self.method, brief=brief.sized(painted)).on(small)
+                size = self._fitting(shape, size)
+            except TooLargeError:
+                if look.size != "max":
+                    raise
+                return self.method.on(photo)
+            if size > painted:
+                return GrownPainting(brief.sized(size), self.pictures, photo, below, fit(*shape, size))
+        if look.size == "max" and size == max(shape):
             return self.method.on(photo)
-        small = self.pictures.read(photo, painted)
-        brief = settled(self.brief, small, self.pictures)
-        method = replace(self.method, brief=brief.sized(painted))
-        return GrownPainting(brief.sized(size), self.pictures, photo, method.on(small), fit(*shape, size))
+        return replace(self.method, brief=self.method.brief.sized(size)).on(photo)
 
     def with_masks(self, masks: Mapping[str, Picture]) -> Growing:
         """The same with other pictures in place of the masks that its brief names."""
@@ -83,17 +90,16 @@ class Growing:
     def _fitting(self, shape: tuple[int, int], size: int) -> int:
         """The size that was asked for, or where that is `max`, the largest up to it that memory holds."""
         look, (height, width) = self.brief.settings, fit(*shape, size)
-        free = look.memory_bytes or free_memory(choose_device("cpu"))
+        available = free_memory(choose_device("cpu"))
+        free = look.memory_bytes or available
         each = _BYTES + _MASK_BYTES * self.brief.parts
         needed = _FIXED + each * height * width
         if needed <= free:
             return size
         fitting = int((max(0.0, free - _FIXED) / (each * height * width)) ** 0.5 * size)
-        if look.size == "max" and fitting >= 64:
+        if look.size == "max" and fitting >= SMALLEST_SIZE:
             return fitting
-        there = f"--memory is {look.memory}" if look.memory else f"{free / 1e9:.1f} GB are free"
-        advice = f"give --size {fitting} or less" if fitting >= 64 else "close other programs"
-        raise TooLargeError(f"A result of {width}x{height} pixels takes {needed / 1e9:.2f} GB, and {there}; {advice}.")
+        raise refused(f"A result of {width}x{height} pixels", needed, available, look, fitting)
 
 
 def painted_size(shape: tuple[int, int], look: Look) -> int:

@@ -15,12 +15,12 @@ from impasto.controls.color import recolored
 from impasto.device import choose_device, free_memory, telling_when_memory_ends
 from impasto.encoders import weights_path
 from impasto.engine.scales import SMALLEST_SIDE
-from impasto.errors import PictureError, TooLargeError
+from impasto.errors import PictureError
 from impasto.losses.terms import Targets, mix, part_of
 from impasto.media.geometry import fit
 from impasto.media.image import Picture
 from impasto.provenance import Record, Source, versions
-from impasto.recipes.estimate import Estimate, seconds_of, trial_size
+from impasto.recipes.estimate import Estimate, refused, seconds_of, trial_size
 from impasto.recipes.feedforward import LARGE
 from impasto.recipes.painting import Step
 from impasto.recipes.pictures import Given, Pictures, recorded
@@ -28,6 +28,7 @@ from impasto.recipes.regions import Layout, lay_out
 from impasto.recipes.sources import Model, StyleSource, described, learned_styles, open_model, read_styles
 from impasto.recipes.strength import settled
 from impasto.recipes.styles import PaintingReader
+from impasto.settings import SMALLEST_SIZE
 
 if TYPE_CHECKING:
     from impasto.engine.optimize import State
@@ -74,9 +75,7 @@ class OnePass:
             TooLargeError: memory has no room for it.
         """
         shape = self.pictures.dimensions(photo)
-        look = self.brief.settings
-        size = max(shape) if look.size == "max" else look.size
-        self._check_memory(fit(*shape, size))
+        size = self._size(shape)
         with telling_when_memory_ends(fit(*shape, size)):
             content = self.pictures.read(photo, size)
             if min(content.size) < SMALLEST_SIDE:
@@ -98,11 +97,15 @@ class OnePass:
 
     def bytes_for(self, shape: tuple[int, int]) -> int:
         """About the memory for a result of `shape` (height, width)."""
-        masks = _MASK_BYTES * self.brief.parts
-        kept = _KEPT_BYTES if self.brief.parted or self._photo_is_kept(self.brief.regions) else 0
         pixels = shape[0] * shape[1]
         fixed, each = _IN_STRIPS if pixels > LARGE else _WHOLE
-        return max(fixed + pixels * (each + kept + masks), _ADAPTING if self.brief.settings.adapt else 0)
+        return max(fixed + pixels * (each + self._kept_bytes), _ADAPTING if self.brief.settings.adapt else 0)
+
+    @cached_property
+    def _kept_bytes(self) -> int:
+        """For each pixel, of masks and of the photo where it is needed again."""
+        kept = self.brief.parted or self._photo_is_kept(self.brief.regions)
+        return _MASK_BYTES * self.brief.parts + (_KEPT_BYTES if kept else 0)
 
     def _photo_is_kept(self, regions: Sequence[Region]) -> bool:
         """Whether the photo is needed when the picture is painted."""
@@ -111,19 +114,22 @@ class OnePass:
             look.color != "style" or not isinstance(look.strength, float) or look.strength < 0.5 for look in looks
         )
 
-    def _check_memory(self, shape: tuple[int, int]) -> None:
-        """Refuse what would not fit; the pixels stay in this machine's memory, whatever device paints."""
-        allowed = self.brief.settings.memory_bytes
-        free, needed = allowed or free_memory(choose_device("cpu")), self.bytes_for(shape)
-        if needed > free:
-            fixed = _IN_STRIPS[0]
-            fitting = (max(0, free - fixed) / max(1, needed - fixed)) ** 0.5 * max(shape)
-            advice = f"give --size {int(fitting)} or less" if fitting > 64 else "close other programs"
-            there = f"--memory is {free / 1e9:.2f} GB" if allowed else f"{free / 1e9:.1f} GB are free"
-            raise TooLargeError(
-                f"Painting {shape[1]}x{shape[0]} pixels in one pass takes about {needed / 1e9:.1f} GB, and "
-                f"{there}; {advice}."
-            )
+    def _size(self, shape: tuple[int, int]) -> int:
+        """The size that is asked for; for `max` the photo's own, or the largest that memory holds.
+
+        The pixels stay in this machine's memory, whatever device paints.
+        """
+        look, free = self.brief.settings, free_memory(choose_device("cpu"))
+        size = max(shape) if look.size == "max" else look.size
+        height, width = fit(*shape, size)
+        needed, budget = self.bytes_for((height, width)), look.memory_bytes or free
+        if needed <= budget:
+            return size
+        sizes = range(size - 1, SMALLEST_SIZE - 1, -1)
+        fitting = next((smaller for smaller in sizes if self.bytes_for(fit(*shape, smaller)) <= budget), 0)
+        if look.size == "max" and fitting:
+            return fitting
+        raise refused(f"Painting {width}x{height} pixels in one pass", needed, free, look, fitting)
 
 
 @dataclass(frozen=True)

@@ -23,12 +23,12 @@ from impasto.encoders.encoder import Encoder
 from impasto.engine.memory import Footprint, footprint
 from impasto.engine.optimize import State, Update, optimize
 from impasto.engine.scales import SMALLEST_SIDE, Scale, plan_scales
-from impasto.errors import PictureError, SettingsError, TooLargeError
+from impasto.errors import PictureError, SettingsError
 from impasto.losses.terms import Targets
 from impasto.media.geometry import fit, resample
 from impasto.media.image import Picture
 from impasto.provenance import Record, Source, versions
-from impasto.recipes.estimate import Estimate, seconds_of, trial_size
+from impasto.recipes.estimate import Estimate, refused, seconds_of, trial_size
 from impasto.recipes.networks import encoder_for
 from impasto.recipes.painting import Step
 from impasto.recipes.pictures import Given, Pictures, recorded
@@ -36,7 +36,7 @@ from impasto.recipes.regions import Layout, lay_out
 from impasto.recipes.strength import settled
 from impasto.recipes.style_transfer import Before, Known, Paintings, StyleTransfer
 from impasto.recipes.styles import PaintingReader, check_not_flat
-from impasto.settings import Recipe, style_size
+from impasto.settings import SMALLEST_SIZE, Recipe, style_size
 from impasto.shelf.models import find
 
 _MEMORY_SHARE = 0.8
@@ -121,16 +121,12 @@ class Optimization:
         budget = recipe.memory_bytes or _MEMORY_SHARE * free
         square = max(shape) ** 2 / (shape[0] * shape[1])
         fitting = int((footprint.most_pixels(budget) * square) ** 0.5) // 64 * 64
-        size = max(64, min(fitting, max(shape))) if recipe.size == "max" else recipe.size
+        size = max(SMALLEST_SIZE, min(fitting, max(shape))) if recipe.size == "max" else recipe.size
         height, width = fit(*shape, size)
         side = footprint.side(height * width, budget) if recipe.tile < 0 else recipe.tile
         if side is None or footprint.peak(height * width, side) > max(budget, free):
             needed = footprint.least(height * width)
-            there = f"--memory is {budget / 1e9:.1f} GB" if recipe.memory else f"{free / 1e9:.1f} GB are free"
-            advice = f"give --size {fitting} or less" if fitting >= 64 else "close other programs"
-            if recipe.memory and needed < free:
-                advice = f"give --memory {needed / 1e9:.2f}GB or more, or --size {max(64, fitting)} or less"
-            raise TooLargeError(f"Painting {width}x{height} pixels takes {needed / 1e9:.2f} GB, and {there}; {advice}.")
+            raise refused(f"Painting {width}x{height} pixels", needed, free, recipe, fitting if fitting < size else 0)
         return size, side
 
 
