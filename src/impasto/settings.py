@@ -70,7 +70,8 @@ class Look(BaseModel):
     @field_validator("memory")
     @classmethod
     def _memory_as_written(cls, value: str) -> str:
-        _bytes_of(value)
+        if value and not _bytes_of(value):
+            raise ValueError("must be more than 0, like 1500MB or 2GB")
         return value
 
     @property

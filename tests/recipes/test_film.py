@@ -21,6 +21,7 @@ from PIL import Image
 import impasto
 from impasto.brief import Brief, Region, of_painting
 from impasto.controls.sharpness import sharpened, sharpness_of
+from impasto.errors import TooLargeError
 from impasto.media.film import Frame
 from impasto.media.image import Picture, read
 from impasto.media.video import VideoFilm
@@ -285,6 +286,13 @@ def test_a_region_that_is_gone_for_a_frame_leaves_the_others_their_style(style: 
         return last.pixels
 
     assert torch.equal(after(half, none), after(none))
+
+
+@pytest.mark.parametrize("engine", ["instant", "optimize"])
+def test_frames_that_memory_does_not_hold_are_refused_and_not_shrunk(style: Path, engine: str) -> None:
+    brief = of_painting([str(style)], engine, {"size": "max", "memory": "480MB"})
+    with pytest.raises(TooLargeError, match="1920x1080"):
+        FramePainter(brief).paint_next(Frame(Picture(torch.rand(1, 3, 1080, 1920)), Fraction(0), Fraction(1)), None)
 
 
 def test_a_painting_in_the_photo_s_colours_follows_each_photo(save: Any, style: Path) -> None:

@@ -397,7 +397,7 @@ def test_parts_of_large_paintings_are_found_in_tiles(monkeypatch: pytest.MonkeyP
     for engine in ("instant", "optimize"):
         whole = result(region, engine=engine, given=given)
         with monkeypatch.context() as patched:
-            patched.setattr("impasto.engine.describe.LARGE", 1)
+            patched.setattr("impasto.engine.describe._LARGE", 1)
             patched.setattr("impasto.engine.describe._TILE", 32)
             tiles = result(region, engine=engine, given=given)
         assert float((whole - tiles).abs().mean()) < 0.03

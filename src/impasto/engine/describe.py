@@ -12,7 +12,7 @@ from torch import Tensor
 from impasto.engine.tiles import Means, tiles_of
 from impasto.losses.terms import Statistics, Targets
 
-LARGE = 1 << 22
+_LARGE = 1 << 22
 _SMALL = 1 << 20
 _TILE = 768
 
@@ -29,7 +29,7 @@ def described(
     large picture is described in tiles, of `side` pixels if that is said, where a pixel matters no more than `reach`
     pixels away and statistics are means over places.
     """
-    if reach is None or picture.shape[-2] * picture.shape[-1] <= (max(side**2, _SMALL) if side else LARGE):
+    if reach is None or picture.shape[-2] * picture.shape[-1] <= (max(side**2, _SMALL) if side else _LARGE):
         return {layer: describe(features, _at(mask, features)) for layer, features in see(picture)}
     means = Means()
     for tile in tiles_of(picture.shape[-2], picture.shape[-1], side or _TILE, reach):

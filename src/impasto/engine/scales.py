@@ -27,6 +27,11 @@ class Scale:
         return float(self.height * self.width * self.steps)
 
 
+def style_side(height: int, width: int) -> int:
+    """The long side at which styles are looked at for a result of this size; of a panorama, twice its short side."""
+    return min(max(height, width), 2 * min(height, width))
+
+
 def plan_scales(height: int, width: int, steps: Sequence[int], *, pyramid: bool = True) -> list[Scale]:
     """Sizes that double up to (height, width), from a long side near 128.
 

@@ -84,12 +84,12 @@ class FeedForward:
         return FeedForward(path, card, network, encoder, device, bfloat16, look.adapt, judge)
 
     @torch.inference_mode()
-    def describe(self, painting: Tensor, mask: Tensor | None = None) -> Targets:
+    def describe(self, painting: Tensor, mask: Tensor | None = None, side: int = 0) -> Targets:
         """The statistics by which the instant network knows a picture.
 
-        Of `painting` (1, 3, H, W), in each part of `mask` (1, R, H, W).
+        Of `painting` (1, 3, H, W), in each part of `mask` (1, R, H, W); in tiles of `side` pixels, if memory is scarce.
         """
-        known = self.seen_by(self.encoder, painting, mask)
+        known = self.seen_by(self.encoder, painting, mask, side)
         if self.judge is None:
             return known
         assert isinstance(self.network, Instant)
@@ -105,13 +105,13 @@ class FeedForward:
         return adapted(self, painting, mask)
 
     @torch.inference_mode()
-    def seen_by(self, encoder: Encoder, painting: Tensor, mask: Tensor | None) -> Targets:
+    def seen_by(self, encoder: Encoder, painting: Tensor, mask: Tensor | None, side: int = 0) -> Targets:
         """The same as one of its encoders sees it."""
 
         def see(part: Tensor) -> Iterator[tuple[str, Tensor]]:
             return encoder.walk(part.to(self.device).contiguous(memory_format=torch.channels_last), STYLE_LAYERS)
 
-        return described(painting, encoder.reach, Wasserstein().describe, see, mask)
+        return described(painting, encoder.reach, Wasserstein().describe, see, mask, side)
 
     @torch.inference_mode()
     def style_of(self, descriptions: Sequence[Targets]) -> Style:
@@ -140,19 +140,26 @@ class FeedForward:
 
     @torch.inference_mode()
     def draw(
-        self, photo: Tensor, style: Style, masks: Masks | None = None, *, seed: int = 0, in_place: bool = False
+        self,
+        photo: Tensor,
+        style: Style,
+        masks: Masks | None = None,
+        *,
+        seed: int = 0,
+        in_place: bool = False,
+        in_strips: bool = False,
     ) -> Tensor:
         """`photo` (1, 3, H, W) in [0, 1] painted, of the same size; a large one in strips, with the same result.
 
         `masks` of regions of the photo, for a style of each; `seed` names a variation; `in_place` lets it take the
-        memory of the photo, which is lost then.
+        memory of the photo, which is lost then; `in_strips`, even if it is not large: where memory is scarce.
 
         Raises:
             TooLargeError: the folder for temporary files has no room for the strips.
         """
         height, width = photo.shape[-2:]
         with deterministic(), autocast(self.device, bfloat16=self.bfloat16):
-            if height * width > LARGE:
+            if in_strips or height * width > LARGE:
                 with _room_for_strips(height, width):
                     painted = photo if in_place else torch.empty_like(photo)
                     return self._draw_large(photo, style, painted, seed, masks)

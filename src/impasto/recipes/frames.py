@@ -110,7 +110,8 @@ class FramePainter:
         frame, picture, cut, flow = seen.frame, seen.picture, seen.cut, seen.flow
         photo = picture.pixels
         masks = self.masks.on(frame, picture, past.masks if past else {}, flow)
-        method = self.method.with_masks(_as_pictures(masks)) if masks else self.method
+        method = self.method.sized(max(picture.size))
+        method = method.with_masks(_as_pictures(masks)) if masks else method
         if flow is None or past is None or not self.steady:
             fresh = painted(method.on(picture))
             shown = kept = fresh.pixels

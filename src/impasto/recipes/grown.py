@@ -67,6 +67,10 @@ class Growing:
             return self.method.on(photo)
         return replace(self.method, brief=self.method.brief.sized(size)).on(photo)
 
+    def sized(self, size: int) -> Growing:
+        """The same for results of this size, which memory holds or not."""
+        return replace(self, brief=self.brief.sized(size))
+
     def with_masks(self, masks: Mapping[str, Picture]) -> Growing:
         """The same with other pictures in place of the masks that its brief names."""
         names = {name: f"carried {number}" for number, name in enumerate(masks)}

@@ -22,7 +22,7 @@ from impasto.encoders import weights_path
 from impasto.encoders.encoder import Encoder
 from impasto.engine.memory import Footprint, footprint
 from impasto.engine.optimize import State, Update, optimize
-from impasto.engine.scales import SMALLEST_SIDE, Scale, plan_scales
+from impasto.engine.scales import SMALLEST_SIDE, Scale, plan_scales, style_side
 from impasto.errors import PictureError, SettingsError
 from impasto.losses.terms import Targets
 from impasto.media.geometry import fit, resample
@@ -86,7 +86,8 @@ class Optimization:
             brief = brief.model_copy(update={"settings": settings})
             layout = lay_out(brief, content, self.pictures, photo)
             reader = PaintingReader(self.pictures)
-            paintings = [self._paintings(region, size, reader) for region in layout.regions]
+            seen = style_side(*fit(*shape, size))
+            paintings = [self._paintings(region, seen, reader) for region in layout.regions]
         return OptimizedPainting(replace(self, brief=brief), content, self.pictures.source(photo), layout, paintings)
 
     def _paintings(self, region: Region, size: int, paintings: PaintingReader) -> list[tuple[Picture, Tensor | None]]:
@@ -124,7 +125,7 @@ class Optimization:
         size = max(SMALLEST_SIZE, min(fitting, max(shape))) if recipe.size == "max" else recipe.size
         height, width = fit(*shape, size)
         side = footprint.side(height * width, budget) if recipe.tile < 0 else recipe.tile
-        if side is None or footprint.peak(height * width, side) > max(budget, free):
+        if side is None or footprint.peak(height * width, side) > (recipe.memory_bytes or free):
             needed = footprint.least(height * width)
             raise refused(f"Painting {width}x{height} pixels", needed, free, recipe, fitting if fitting < size else 0)
         return size, side

@@ -15,7 +15,7 @@ from impasto.encoders.encoder import Encoder
 from impasto.engine.describe import described
 from impasto.engine.judgement import JITTER, STILL, Judgement
 from impasto.engine.optimize import Objective, enlarge
-from impasto.engine.scales import SMALLEST_SIDE, Scale
+from impasto.engine.scales import SMALLEST_SIDE, Scale, style_side
 from impasto.engine.start import first_image
 from impasto.losses.carried import Carried
 from impasto.losses.content import Content
@@ -147,11 +147,12 @@ class StyleTransfer:
             descriptions = [self._style_description(scale, number) for number in range(len(self.styles))]
         else:
             descriptions = [
-                mix([instant.describe(sized, mask) for sized, mask in self._sized_styles(number, scale)], region.shares)
+                mix([instant.describe(*sized, self.side) for sized in self._sized_styles(number, scale)], region.shares)
                 for number, region in enumerate(self.layout.regions)
             ]
         style, masks = instant.style_of(descriptions), self.masks_at(scale)
-        return instant.draw(content, style, masks, seed=self.recipe.seed).to(self.device)
+        in_strips = self.tile_at(scale) > 0
+        return instant.draw(content, style, masks, seed=self.recipe.seed, in_strips=in_strips).to(self.device)
 
     def objective(self, scale: Scale) -> Objective:
         """The weighted losses at `scale`, their targets computed once."""
@@ -241,7 +242,7 @@ class StyleTransfer:
 
     def _sized_styles(self, number: int, scale: Scale) -> Iterator[tuple[Tensor, Tensor | None]]:
         """A region's paintings and the masks of their parts, for this size."""
-        long_side = max(scale.height, scale.width) * (self.layout.regions[number].style_scale or 1.0)
+        long_side = style_side(scale.height, scale.width) * (self.layout.regions[number].style_scale or 1.0)
         for picture, mask in self.styles[number]:
             height, width = picture.shape[-2:]
             factor = max(long_side / max(height, width), SMALLEST_SIDE / min(height, width))
