@@ -57,7 +57,8 @@ def export(
     runtime()
     picture = torch.rand(1, 3, 72, 104, generator=torch.Generator().manual_seed(0))
     if isinstance(network, Painter | Translator):
-        weights = torch.softmax(torch.arange(float(len(card.styles))), 0)[None]
+        rows = len(card.styles) * (len(network.sizes) if isinstance(network, Painter) else 1)
+        weights = torch.softmax(torch.arange(float(rows)), 0)[None]
         painter = _PainterGraph(encoder, network)
         return [_write(painter, {"content": picture, "style": weights}, "painted", path, card, float16, force)]
     assert isinstance(network, Instant)
@@ -109,7 +110,8 @@ class _PainterGraph(_Seeing):
 
     def forward(self, content: Tensor, style: Tensor) -> Tensor:
         seen = self.see(_padded(content), self.network.content_layers)
-        painted: Tensor = self.network(seen, self.network.style(style))
+        network = self.network
+        painted: Tensor = network(seen, network.mixed(style) if isinstance(network, Painter) else network.style(style))
         return painted[..., : content.shape[2], : content.shape[3]]
 
 

@@ -90,10 +90,10 @@ def test_patience_leaves_a_size_early() -> None:
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "sgd", "lbfgs"])
-@pytest.mark.parametrize("stop", [1, 17, 30])
+@pytest.mark.parametrize("stop", [1, 17, 30, 31])
 def test_resuming_is_bit_exact(optimizer: str, stop: int) -> None:
     settings = OptimizerSettings(optimizer=optimizer, learning_rate=0.03, patience=50)  # type: ignore[arg-type]
-    scales = plan_scales(96, 128, (30,)) + plan_scales(192, 256, (10, 10))[1:]
+    scales = [Scale(48, 64, 30, 0.25), Scale(96, 128, 1, 0.5), Scale(192, 256, 5, 1.0)]
 
     def go(resume: State | None, count: int) -> list[Update]:
         steps = []

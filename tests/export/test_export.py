@@ -34,7 +34,7 @@ def test_the_same_pictures(name: str, save: Any, tmp_path: Path, capsys: pytest.
     assert max(differences) <= 1e-3
     assert exported.stat().st_size < 4e6
     exact = ["--precision", "float32"]
-    for size in (64, 123):
+    for size in (64, 123, *([800] if name == "looks" else [])):
         if name == "instant":
             by_onnx, by_torch = ["--engine", exported], ["--engine", "instant", *exact]
             assert run("paint", photo, style, *by_onnx, "-o", tmp_path / "onnx.png", "--size", size, "--force") == 0

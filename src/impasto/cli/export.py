@@ -19,7 +19,8 @@ def export(
     """Write a trained network as ONNX, after comparing its pictures with the original's.
 
     Pictures of any size go in and come out as (1, 3, H, W), RGB from 0 to 1. A painter also takes `style`, the share of
-    each of its styles; the instant network takes `code`, which NAME.style.onnx, written beside, reads off a painting.
+    each of its styles, at each of the sizes of pictures for which it has learned them; the instant network takes
+    `code`, which NAME.style.onnx, written beside, reads off a painting.
 
     Examples:
 

@@ -46,7 +46,7 @@ class State:
     scale: int
     step: int
     image: Tensor
-    average: Tensor
+    average: Tensor | None
     weight: float
     best: float
     waited: int
@@ -129,7 +129,7 @@ class _Walk:
         self.scale, self.step, self.weight = state.scale, state.step, state.weight
         self.best, self.waited = state.best, state.waited
         self.image = state.image.clone()
-        self.average = state.average.clone()
+        self.average = None if state.average is None else state.average.clone()
         self.optimizer.load(state.optimizer)
 
     def advance(self, objective: Objective, done: float) -> tuple[float, dict[str, float]]:
@@ -178,7 +178,7 @@ class _Walk:
             self.scale,
             self.step,
             self.image.clone(),
-            self.image * (1 - self.settings.averaging) if self.average is None else self.average.clone(),
+            None if self.average is None else self.average.clone(),
             self.weight,
             self.best,
             self.waited,

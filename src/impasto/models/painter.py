@@ -74,8 +74,7 @@ class Painter(nn.Module):
 
         `size` is the long side of the whole picture; between two that it has learned, it mixes them.
         """
-        shares = weights.new_tensor(_shares(self.sizes, size))
-        return self.mixed((weights.unsqueeze(2) * shares).flatten(1))
+        return self.mixed(mixture_at(size, self.sizes, weights))
 
     def mixed(self, weights: Tensor) -> Style:
         """The same of `weights` (N, styles x sizes): for each style, each size in turn."""
@@ -105,8 +104,11 @@ class Painter(nn.Module):
         return canvas.colours(self.output, x)
 
 
-def _shares(sizes: Sequence[int], size: int) -> list[float]:
-    """How much each of `sizes` counts for a picture of `size`: linear in its logarithm, the last one beyond."""
+def mixture_at(size: int, sizes: Sequence[int], weights: Tensor) -> Tensor:
+    """The `weights` (N, styles) of each style shared out to each of `sizes` (N, styles x sizes), for a picture of `size`.
+
+    Shares are linear in the size's logarithm; beyond the last one, it alone counts.
+    """
     place = math.log2(min(max(size, sizes[0]), sizes[-1]))
     known = [math.log2(each) for each in sizes]
     shares = [0.0] * len(sizes)
@@ -115,4 +117,4 @@ def _shares(sizes: Sequence[int], size: int) -> list[float]:
     share = (place - known[lower]) / (known[upper] - known[lower]) if upper else 1.0
     shares[lower] += 1 - share
     shares[upper] += share
-    return shares
+    return (weights.unsqueeze(2) * weights.new_tensor(shares)).flatten(1)

@@ -18,6 +18,7 @@ from impasto.losses.terms import Targets
 from impasto.masks import Masks
 from impasto.media.files import make_folder
 from impasto.models.grain import grained, varied
+from impasto.models.painter import mixture_at
 from impasto.settings import Look
 from impasto.shelf.card import Card, load_model
 from impasto.shelf.onnx import OnnxSession, card_of, open_session
@@ -26,6 +27,7 @@ from impasto.weights.fetch import cache_folder
 from impasto.weights.files import sha256
 
 _LARGEST = 1 << 23
+_FORMAT = 2  # of what is exported, in the names of those that are kept
 
 
 class Session(Protocol):
@@ -42,7 +44,8 @@ class Session(Protocol):
 class OnnxModel:
     """An exported network; like `FeedForward`, but on the CPU, and not for very large pictures.
 
-    `path` is the network as it was asked for, `file` what runs.
+    `path` is the network as it was asked for, `file` what runs; `sizes` those of pictures for which it has learned each
+    style, where it tells them apart.
     """
 
     path: Path
@@ -50,6 +53,7 @@ class OnnxModel:
     file: Path
     session: Session
     bfloat16: bool = False
+    sizes: tuple[int, ...] = (512,)
 
     @staticmethod
     def open(path: Path, look: Look) -> OnnxModel:
@@ -62,13 +66,16 @@ class OnnxModel:
         file = path if path.suffix == ".onnx" else _exported(path)
         session = open_session(file)
         card = card_of(session, path)
-        if [given.name for given in session.get_inputs()][:1] != ["content"]:
+        inputs = session.get_inputs()
+        if [given.name for given in inputs][:1] != ["content"]:
             raise WeightsError(f"{path} reads styles and paints nothing; give the file that it was exported beside.")
+        several = card.kind == "painter" and inputs[1].shape[1] > len(card.styles)
+        sizes = tuple(card.architecture["sizes"]) if several else (512,)
         if look.runtime != "openvino":
-            return OnnxModel(path, card, file, OnnxSession(session))
+            return OnnxModel(path, card, file, OnnxSession(session), sizes=sizes)
         exact = card.kind == "instant"  # its transport of covariances is noise in bfloat16
         bfloat16 = not exact and in_bfloat16(torch.device("cpu"), look.precision)
-        return OnnxModel(path, card, file, OpenVinoSession(file, bfloat16=bfloat16), bfloat16)
+        return OnnxModel(path, card, file, OpenVinoSession(file, bfloat16=bfloat16), bfloat16, sizes)
 
     @property
     def device(self) -> torch.device:
@@ -94,7 +101,7 @@ class OnnxModel:
         return descriptions[0]["style"]["code"]
 
     def learned_style(self, shares: Sequence[dict[str, float]], size: int = 512) -> Tensor:
-        """The shares of a painter's styles.
+        """The shares of a painter's styles, for a picture whose long side is `size`.
 
         Raises:
             UnknownName: it has not learned a style of that name.
@@ -104,7 +111,7 @@ class OnnxModel:
             if name not in self.card.styles:
                 raise UnknownName(f"style in {self.path.name}", name, self.card.styles)
             weights[0, self.card.styles.index(name)] += share
-        return weights / weights.sum()
+        return mixture_at(size, self.sizes, weights / weights.sum())
 
     def draw(
         self, photo: Tensor, style: Tensor, masks: Masks | None = None, *, seed: int = 0, in_place: bool = False
@@ -131,7 +138,7 @@ def _exported(path: Path) -> Path:
     from impasto.export import export
 
     folder = cache_folder() / "exported"
-    file = folder / f"{path.stem}_{sha256(path)[:16]}_{version('impasto')}.onnx"
+    file = folder / f"{path.stem}_{sha256(path)[:16]}_{version('impasto')}_{_FORMAT}.onnx"
     if not file.is_file():
         make_folder(folder)
         card, network = load_model(path)
