@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from impasto.device import choose_device, in_bfloat16, telling_when_memory_ends, value_bytes
+from impasto.device import choose_device, deterministic, in_bfloat16, telling_when_memory_ends, value_bytes
 from impasto.errors import SettingsError, TooLargeError
 
 CPU = torch.device("cpu")
@@ -21,6 +21,13 @@ def test_precision_is_what_is_asked_for_and_auto_what_the_environment_says(monke
     monkeypatch.setenv("IMPASTO_PRECISION", "half")
     with pytest.raises(SettingsError, match="IMPASTO_PRECISION, not 'half'"):
         in_bfloat16(CPU, "auto")
+
+
+def test_float32_on_a_gpu_is_no_tf32() -> None:
+    before = torch.backends.cudnn.allow_tf32
+    with deterministic():
+        assert not torch.backends.cudnn.allow_tf32
+    assert torch.backends.cudnn.allow_tf32 == before
 
 
 @pytest.mark.parametrize(

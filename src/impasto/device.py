@@ -104,6 +104,11 @@ def exactly(device: torch.device) -> AbstractContextManager[object]:
     return torch.autocast(device.type, enabled=False)
 
 
+def values_at_once(device: torch.device, in_cache: int) -> int:
+    """How many numbers to compute with at once: what lies `in_cache` of a CPU, or 256 MB of float32 elsewhere."""
+    return in_cache if device.type == "cpu" else 1 << 26
+
+
 def padded(x: Tensor, sides: Sequence[int], mode: str) -> Tensor:
     """`F.pad` in the numbers that `x` has, also within `autocast`; by way of float32 it takes three times as long."""
     import torch.nn.functional as F
@@ -114,15 +119,16 @@ def padded(x: Tensor, sides: Sequence[int], mode: str) -> Tensor:
 
 @contextmanager
 def deterministic() -> Iterator[None]:
-    """Convolutions give the same bytes every time inside the block."""
+    """Convolutions give the same bytes every time inside the block, and are float32's where that is asked for."""
     import torch
 
-    before = torch.backends.cudnn.benchmark, torch.backends.cudnn.deterministic
-    torch.backends.cudnn.benchmark, torch.backends.cudnn.deterministic = False, True
+    cudnn = torch.backends.cudnn
+    before = cudnn.benchmark, cudnn.deterministic, cudnn.allow_tf32
+    cudnn.benchmark, cudnn.deterministic, cudnn.allow_tf32 = False, True, False
     try:
         yield
     finally:
-        torch.backends.cudnn.benchmark, torch.backends.cudnn.deterministic = before
+        cudnn.benchmark, cudnn.deterministic, cudnn.allow_tf32 = before
 
 
 @contextmanager

@@ -21,7 +21,7 @@ from PIL import Image
 import impasto
 from impasto.brief import Brief, Region, of_painting
 from impasto.controls.sharpness import sharpened, sharpness_of
-from impasto.errors import TooLargeError
+from impasto.errors import SettingsError, TooLargeError, WeightsError
 from impasto.media.film import Frame
 from impasto.media.image import Picture, read
 from impasto.media.video import VideoFilm
@@ -265,6 +265,11 @@ def test_from_python(film: Path, style: Path) -> None:
     assert frames[0].picture.size == (48, 64)
     still = impasto.stylize(Picture(read_first(film)), style, engine="instant", size=64)
     assert (frames[0].picture.pixels - still.pixels).abs().max() < 1e-5
+
+    with pytest.raises(SettingsError, match="A preset steers"):
+        impasto.film(film, style, engine="instant", preset="draft")
+    with pytest.raises(WeightsError, match=r"none\.safetensors"):
+        impasto.film(film, style, engine="optimize", weights=Path("none.safetensors"))
 
 
 def read_first(film: Path) -> torch.Tensor:

@@ -155,8 +155,9 @@ def photo_in_tiles(photo: Tensor, sight: Sight) -> dict[str, Targets]:
     described = replace(sight, terms=[term for term in sight.terms if not isinstance(term.loss, PlaceLoss)])
     for tile in sight.tiles():
         pixels = photo[(..., *tile.window)]
-        for term, layer, statistics, count in described.describe(pixels, tile):
-            means.add((term.name, layer), statistics, count)
+        if described.terms:
+            for term, layer, statistics, count in described.describe(pixels, tile):
+                means.add((term.name, layer), statistics, count)
         for layer, features, place, step in sight.features(pixels, tile):
             if layer in places:
                 if layer not in kept:

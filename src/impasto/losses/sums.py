@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from impasto.device import exactly
+from impasto.device import exactly, values_at_once
 
 _VALUES = 1 << 18
 
@@ -131,7 +131,7 @@ def _summed(flat: Tensor) -> torch.dtype:
 
 
 def _few(flat: Tensor, weights: Tensor | None) -> Iterator[tuple[Tensor, Tensor | None]]:
-    """Places (n, C) that fit into a processor's cache, and their weights (R, n)."""
+    """A few places (n, C) at a time, and their weights (R, n)."""
     count = _count(flat, 1 if weights is None else 1 + len(weights))
     parts = flat.split(count)
     own = [None] * len(parts) if weights is None else weights.split(count, 1)
@@ -148,4 +148,4 @@ def _beside(flat: Tensor, photo: Tensor, shares: Tensor | None) -> Iterator[tupl
 
 
 def _count(flat: Tensor, copies: int) -> int:
-    return len(flat) if flat.is_cuda else max(1, _VALUES // (flat.shape[-1] * copies))
+    return max(1, values_at_once(flat.device, _VALUES) // (flat.shape[-1] * copies))

@@ -10,15 +10,14 @@ from torch import Tensor
 
 AMOUNT = 0.01
 _SIDE = 1024
-_UNSETTLED = 1.0
 _DETAIL = 3.0
 _VARIATION = 0.03  # of what was tried by eye, 0.01 to 0.06: another picture, in which nothing is out of place
 _SPOT = 8
 PLANE = 256
 _ROWS_APART, _COLUMNS_APART = 97, 61
 
-_GRAIN = _UNSETTLED * torch.randn(PLANE, PLANE, generator=torch.Generator().manual_seed(1), device="cpu")
-_remembered: dict[tuple[int, ...], Tensor] = {}
+_GRAIN = torch.randn(PLANE, PLANE, generator=torch.Generator().manual_seed(1), device="cpu")
+_remembered: dict[tuple[object, ...], Tensor] = {}
 
 
 def grained(photo: Tensor, top: int = 0, left: int = 0) -> Tensor:
@@ -50,12 +49,12 @@ def unsettled(features: Tensor, top: int = 0, left: int = 0) -> Tensor:
     `top` and `left` say where in the whole picture they begin.
     """
     place = (*features.shape[1:], top, left)
-    grain = _remembered.get(place) if type(place[1]) is int else _grain_at(*place)  # while exported, sizes are symbols
+    known = (*place, str(features.device))
+    grain = _remembered.get(known) if type(place[1]) is int else _grain_at(*place)  # while exported, sizes are symbols
     if grain is None:
-        grain = _grain_at(*place)
+        grain = _grain_at(*place).to(features.device)
         _remembered.clear()
-        _remembered[place] = grain
-    grain = grain.to(features.device)
+        _remembered[known] = grain
     return torch.addcdiv(features, grain, 1 + _DETAIL * features.square().mean(1, keepdim=True))
 
 

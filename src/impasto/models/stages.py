@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from impasto.device import exactly, padded
+from impasto.device import exactly, padded, values_at_once
 from impasto.masks import Masks
 from impasto.models.grain import PLANE, unsettled
 
@@ -240,9 +240,9 @@ def scaled(x: Tensor, factor: Tensor, offset: Tensor, shares: Tensor | None = No
 
 
 def _few(x: Tensor, weights: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
-    """Places of `x` (1, C, H, W) that fit into a processor's cache: (n, C), and their `weights` (R, n)."""
+    """A few places of `x` (1, C, H, W) at a time: (n, C), and their `weights` (R, n)."""
     flat = x[0].permute(1, 2, 0).flatten(0, 1)
-    count = len(flat) if x.is_cuda else max(1, _VALUES // flat.shape[1])
+    count = max(1, values_at_once(x.device, _VALUES) // flat.shape[1])
     return zip(flat.split(count), weights.split(count, 1))
 
 

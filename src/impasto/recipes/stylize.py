@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 
-from impasto.brief import of_painting
+from impasto.brief import Brief, of_painting
+from impasto.errors import SettingsError
 from impasto.media.film import open_film
 from impasto.media.image import Picture
 from impasto.presets import preset as preset_named
@@ -19,14 +20,15 @@ def stylize(
     content: str | Path | Picture,
     *styles: str | Path,
     engine: str | None = None,
-    preset: str = "balanced",
+    preset: str | None = None,
     blend: Sequence[float] = (),
     weights: Path | None = None,
     **settings: object,
 ) -> Picture:
     """Paint the photo `content` in the manner of `styles`: paintings, saved styles, or a painter like "looks:swirls".
 
-    `engine` is "optimize" (the default), "instant", or the file of a model; `preset` and `weights` are for the first.
+    `engine` is "optimize" (the default), "instant", or the file of a model; `preset` ("balanced" unless you say
+    otherwise) and `weights` are for the first.
     `settings` change the preset: `size=1024`, `strength=0.7`, and all others of `impasto.Recipe`; in one pass, those of
     `impasto.Look`. Parts of a picture are for `impasto.paint` and a `Brief`.
 
@@ -37,9 +39,7 @@ def stylize(
     """
     names = [str(style) for style in styles]
     engine = chosen_engine(engine, names)
-    chosen = preset_named(preset, **settings) if engine == "optimize" else settings
-    brief = of_painting(names, engine, chosen, blend=tuple(blend), weights=weights and str(weights))
-    return painted(open_brief(brief).on(content))
+    return painted(open_brief(_brief(names, engine, preset, blend, weights, settings)).on(content))
 
 
 def film(
@@ -47,8 +47,9 @@ def film(
     *styles: str | Path,
     steady: float = STEADY,
     engine: str | None = None,
-    preset: str = "balanced",
+    preset: str | None = None,
     blend: Sequence[float] = (),
+    weights: Path | None = None,
     start: float = 0.0,
     stop: float | None = None,
     **settings: object,
@@ -63,12 +64,23 @@ def film(
     """
     names = [str(style) for style in styles]
     engine = chosen_engine(engine, names) if engine or any(named_model(name)[0] for name in names) else "instant"
-    chosen = {"size": "max", **settings}
-    brief = of_painting(
-        names, engine, preset_named(preset, **chosen) if engine == "optimize" else chosen, blend=tuple(blend)
-    )
+    brief = _brief(names, engine, preset, blend, weights, {"size": "max", **settings})
     frames = open_film(Path(source)).frames(_exact(start), None if stop is None else _exact(stop))
     return FramePainter(brief, steady=steady).paint(frames)
+
+
+def _brief(
+    styles: Sequence[str],
+    engine: str,
+    preset: str | None,
+    blend: Sequence[float],
+    weights: Path | None,
+    settings: Mapping[str, object],
+) -> Brief:
+    if preset and engine != "optimize":
+        raise SettingsError("A preset steers painting by optimisation; leave it out in one pass.")
+    chosen = preset_named(preset or "balanced", **settings) if engine == "optimize" else settings
+    return of_painting(styles, engine, chosen, blend=tuple(blend), weights=weights and str(weights))
 
 
 def _exact(seconds: float) -> Fraction:
