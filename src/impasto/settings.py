@@ -5,7 +5,16 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    field_validator,
+    model_validator,
+)
 
 from impasto.controls.color import Color
 from impasto.device import DeviceName, Precision
@@ -20,6 +29,10 @@ SMALLEST_SIZE, LARGEST_SIZE = 64, 32768
 LARGEST_STYLE = 8192
 Runtime = Literal["torch", "onnxruntime", "openvino"]
 Strength = Annotated[float, Field(ge=0, le=1)] | Literal["auto"]
+_RANGES = {
+    "size": f"a whole number from {SMALLEST_SIZE} to {LARGEST_SIZE} pixels, or max",
+    "strength": "a number from 0 (the photo) to 1 (the full style), or auto",
+}
 _RESNET_LAYERS = {
     "style_layers": dict.fromkeys(("conv1", "layer1_1", "layer2_1", "layer3_1", "layer4_1"), 0.2),
     "content_layers": {"layer2_2": 0.5, "layer3_2": 0.5},
@@ -31,7 +44,7 @@ class Look(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    size: int | Literal["max"] = Field(
+    size: Annotated[int, Field(ge=SMALLEST_SIZE, le=LARGEST_SIZE)] | Literal["max"] = Field(
         512, description="Long side of the result in pixels; max: that of the photo, or as much as memory allows."
     )
     painted_size: int = Field(
@@ -79,12 +92,13 @@ class Look(BaseModel):
         """The most memory to use, in bytes."""
         return _bytes_of(self.memory) if self.memory else None
 
-    @field_validator("size")
+    @field_validator("size", "strength", mode="wrap")
     @classmethod
-    def _size_in_range(cls, value: int | str) -> int | str:
-        if isinstance(value, int) and not SMALLEST_SIZE <= value <= LARGEST_SIZE:
-            raise ValueError(f"must be from {SMALLEST_SIZE} to {LARGEST_SIZE} pixels, or max")
-        return value
+    def _in_range(cls, value: object, usual: ValidatorFunctionWrapHandler, info: ValidationInfo) -> object:
+        try:
+            return usual(value)
+        except ValidationError:
+            raise ValueError(f"must be {_RANGES[info.field_name or '']}") from None
 
 
 def _bytes_of(memory: str) -> float:

@@ -76,7 +76,7 @@ def test_blend_preview_and_deep_colour(photo: Path, style: Path, tmp_path: Path)
         (["{photo}", "{style}", "-o", "{out}", "--preset", "bset"], "did you mean 'best'"),
         (["{photo}", "{style}", "-o", "{out}", "--encoder", "vgg91"], "vgg"),
         (["{photo}", "{style}", "-o", "{out}", "--encoder", "vgg19"], "impasto weights get vgg19"),
-        (["{photo}", "{style}", "-o", "{out}", "--size", "10"], "must be from 64"),
+        (["{photo}", "{style}", "-o", "{out}", "--size", "10"], "must be a whole number from 64"),
         (["{photo}", "{style}", "-o", "{out}", "--strength", "2"], "strength"),
         (["{photo}", "{style}", "-o", "{out}", "--style-weight", "-1"], "style_weight"),
         (["{photo}", "{style}", "-o", "{out}", "--style-layers.relu9_9", "1"], "relu9_9"),

@@ -69,6 +69,15 @@ def tiles_of(height: int, width: int, side: int, reach: int) -> Iterator[Tile]:
             yield Tile(inner, (spans[0], spans[1]))
 
 
+def overhead(height: int, width: int, side: int, reach: int) -> float:
+    """How many times as long a picture takes to judge in tiles: they overlap, and are walked twice, once there only."""
+    windows = sum(
+        (rows.stop - rows.start) * (columns.stop - columns.start)
+        for rows, columns in (tile.window for tile in tiles_of(height, width, side, reach))
+    )
+    return 4 / 3 * windows / (height * width)
+
+
 class Means:
     """Statistics of a whole from those of its tiles, summed in float64, which not all devices know, on the CPU."""
 

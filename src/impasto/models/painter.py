@@ -105,7 +105,7 @@ class Painter(nn.Module):
 
 
 def mixture_at(size: int, sizes: Sequence[int], weights: Tensor) -> Tensor:
-    """The `weights` (N, styles) shared out to each style at each of `sizes` (N, styles x sizes), for a picture of `size`.
+    """`weights` (N, styles) shared out to each style at each of `sizes` (N, styles x sizes), for a picture of `size`.
 
     Shares are linear in the size's logarithm; beyond the last one, it alone counts.
     """

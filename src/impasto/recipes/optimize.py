@@ -209,7 +209,7 @@ class OptimizedPainting:
         scales, small = self.scales(), trial_size(self.size)
         scale, problem = Scale(*small, 1, 1.0), self._problem()
         objective, image = problem.objective(scale), problem.content_at(scale)
-        seconds = seconds_of(lambda: objective(image, 0)) * sum(scale.cost for scale in scales) / (small[0] * small[1])
+        seconds = seconds_of(lambda: objective(image, 0)) * sum(map(problem.cost_of, scales)) / (small[0] * small[1])
         height, width = self.size
         return Estimate(self.size, seconds, self.work.footprint().peak(height * width, self.recipe.tile))
 

@@ -17,6 +17,7 @@ from impasto.engine.judgement import JITTER, STILL, Judgement
 from impasto.engine.optimize import Objective, enlarge
 from impasto.engine.scales import SMALLEST_SIDE, Scale, style_side
 from impasto.engine.start import first_image
+from impasto.engine.tiles import overhead
 from impasto.losses.carried import Carried
 from impasto.losses.content import Content
 from impasto.losses.cosine import Cosine
@@ -107,6 +108,11 @@ class StyleTransfer:
         """The side of the tiles in which a picture of this size is judged; 0 for in one piece."""
         window = self.side + 2 * (self._reach or 0)
         return self.side if scale.height * scale.width > window**2 else 0
+
+    def cost_of(self, scale: Scale) -> float:
+        """Work relative to other scales: pixels times steps, and more in tiles."""
+        side = self.tile_at(scale)
+        return scale.cost * (overhead(scale.height, scale.width, side, self._reach or 0) if side else 1.0)
 
     @property
     def _reach(self) -> int | None:
