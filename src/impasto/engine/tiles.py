@@ -37,6 +37,12 @@ class Tile:
     inner: Slices
     window: Slices
 
+    @property
+    def pixels(self) -> int:
+        """How many are in the window."""
+        height, width = (int(part.stop) - int(part.start) for part in self.window)
+        return height * width
+
     def step(self, features: Tensor) -> int:
         """How many pixels of the window lie between two places of its `features`."""
         width, step = self.window[1].stop - self.window[1].start, 1
@@ -71,10 +77,7 @@ def tiles_of(height: int, width: int, side: int, reach: int) -> Iterator[Tile]:
 
 def overhead(height: int, width: int, side: int, reach: int) -> float:
     """How many times as long a picture takes to judge in tiles: they overlap, and are walked twice, once there only."""
-    windows = sum(
-        (rows.stop - rows.start) * (columns.stop - columns.start)
-        for rows, columns in (tile.window for tile in tiles_of(height, width, side, reach))
-    )
+    windows = sum(tile.pixels for tile in tiles_of(height, width, side, reach))
     return 4 / 3 * windows / (height * width)
 
 
