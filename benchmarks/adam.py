@@ -19,10 +19,10 @@ RGB = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
 WAYS: dict[str, dict[str, object]] = {
     "as it is": {},
     "red, green and blue one by one": {"_COLORS": RGB},
-    "memory as published": {"_MEAN": 0.9, "_SQUARE": 0.99},
+    "longer memory, β = (0.9, 0.99)": {"_MEAN": 0.9, "_SQUARE": 0.99},
     "no floor under its divisor": {"_CALM": 0.0},
     "gradient not softened": {"_SOFTNESS": 0.0},
-    "as published": {"_COLORS": RGB, "_MEAN": 0.9, "_SQUARE": 0.99, "_CALM": 0.0, "_SOFTNESS": 0.0},
+    "as published": {"_COLORS": RGB, "_MEAN": 0.9, "_SQUARE": 0.999, "_CALM": 0.0, "_SOFTNESS": 0.0},
 }
 
 

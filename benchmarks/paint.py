@@ -64,7 +64,7 @@ def main(rounds: int) -> None:
     ratios = [
         slow.seconds / fast.seconds for slow, fast in zip(costs["balanced, 512x342, vgg19"], costs["balanced, 512x342"])
     ]
-    print(f"\nvgg19 takes {statistics.median(ratios):.1f} times as long as compact.")
+    print(f"\nvgg19 takes {statistics.median(ratios):.1f} times as long as compact2.")
 
 
 if __name__ == "__main__":

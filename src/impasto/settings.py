@@ -156,7 +156,7 @@ class Recipe(OptimizerSettings, Look):
     )
     content_weight: float = Field(0.15, ge=0, description="Weight of content, for pictures of up to 512 px.")
     content_growth: float = Field(
-        0.95, ge=0, le=2, description="Power of the size, up to 2048 px over 512 px, by which content weighs more."
+        0.95, ge=0, le=2, description="Power of the size, up to 1792 px over 512 px, by which content weighs more."
     )
     smoothness: Literal["l1", "l2"] = Field(
         "l2", description="What smoothness is: total variation, absolute or squared."
