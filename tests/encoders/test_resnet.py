@@ -13,7 +13,7 @@ import impasto
 from impasto import Brief, Recipe, Region
 from impasto.encoders import load_encoder
 from impasto.encoders.resnet import _BLOCKS, _WIDTHS, ResNetName, smoothed
-from impasto.errors import TooLargeError, UnknownName, WeightsError
+from impasto.errors import SettingsError, UnknownName, WeightsError
 from impasto.media.image import Picture
 from impasto.presets import preset
 
@@ -99,7 +99,7 @@ def test_a_picture_can_be_painted_by_its_eyes(tmp_path: Path) -> None:
     first, *_, last = impasto.paint(photo, brief, {"style": style})
     assert last.losses["style"] < first.losses["style"]
     tiles = brief.model_copy(update={"settings": recipe.model_copy(update={"tile": 128, "size": 512})})
-    with pytest.raises(TooLargeError):
+    with pytest.raises(SettingsError, match="leave --tile out"):
         list(impasto.paint(photo, tiles, {"style": style}))
 
 

@@ -52,6 +52,16 @@ def test_every_loss_goes_down(style_loss: str, content_loss: str) -> None:
     assert set(steps[0].losses) == {"style", "content"}
 
 
+@pytest.mark.parametrize(("pyramid", "deepest"), [(True, 0.3), (False, 1.0)])
+def test_in_large_sizes_the_deepest_style_layer_counts_less(
+    pyramid: bool, deepest: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("impasto.recipes.style_transfer._DEEPEST_UP_TO", 64)
+    work = painting(size=128, steps=(2,), pyramid=pyramid, photo=Picture(picture(96, 128)))
+    style, _ = work._problem().objective(work.scales()[-1]).terms  # type: ignore[attr-defined]
+    assert style.layers == pytest.approx({"relu1_1": 1.0, "relu2_1": deepest})
+
+
 def test_the_same_seed_gives_the_same_bytes_and_another_does_not() -> None:
     first = result(painting(start="noise", seed=4))
     assert torch.equal(result(painting(start="noise", seed=4)), first)
