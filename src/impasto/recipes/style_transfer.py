@@ -42,8 +42,8 @@ Known: TypeAlias = tuple[int, Scale, int]
 
 _GROWS_FROM, _GROWS_TO = 512, 1792
 # A coarser size has seen to the deepest layer. In larger pictures its pull meets in a few places and paints patches of
-# grain there: in golden_gate after tahiti at 2048 px with all of it, none with 0.3 of it or without (style 0.080, 0.085,
-# 0.104; over four pairs 0.106 with all, 0.104 with 0.3).
+# grain there: in golden_gate after tahiti at 2048 px with all of it, not with 0.3 of it nor without (style 0.080,
+# 0.085, 0.104; over four pairs 0.106 with all of it, 0.104 with 0.3).
 _DEEPEST_UP_TO, _DEEPEST_BEYOND = 1024, 0.3
 _STEADINESS = 30.0
 
