@@ -149,6 +149,10 @@ def test_memory_decides_on_tiles() -> None:
         side(memory="0.5GB")
     with pytest.raises(TooLargeError, match=r"takes about 1[0-9].*--size \d+ or less"):
         side(memory="2GB", style_loss="sliced")
+    with pytest.raises(
+        TooLargeError, match=r"takes about [1-9]\d?\.\d+ GB, and --memory is 0\.90 GB; (give --memory|close)"
+    ):
+        side(memory="0.9GB", tile=0, size=1500)
     with pytest.raises(SettingsError, match="leave --tile out"):
         side(tile=256, style_loss="sliced")
     with pytest.raises(ValueError, match="must be a number of MB or GB, like 1500MB or 2GB"):

@@ -27,8 +27,7 @@ class Judgement:
     """The weighted `terms` of a picture of `size` (height, width), with their targets, once `prepare` has set them.
 
     `side` of the tiles, which become smaller when memory runs out; `reach`, how far around it a pixel matters, None
-    where the picture can only be judged as a whole;
-    `phases`, by how many pixels the picture is moved, in turn.
+    where the picture can only be judged as a whole; `phases`, by how many pixels the picture is moved, in turn.
     """
 
     terms: Sequence[Term]

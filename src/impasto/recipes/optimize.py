@@ -126,8 +126,10 @@ class Optimization:
         height, width = fit(*shape, size)
         side = footprint.side(height * width, budget) if recipe.tile < 0 else recipe.tile
         if side is None or footprint.peak(height * width, side) > (recipe.memory_bytes or free):
-            needed = footprint.least(height * width)
-            raise refused(f"Painting {width}x{height} pixels", needed, free, recipe, fitting if fitting < size else 0)
+            asked = recipe.tile >= 0
+            needed = footprint.peak(height * width, recipe.tile) if asked else footprint.least(height * width)
+            advised = 0 if asked or fitting >= size else fitting
+            raise refused(f"Painting {width}x{height} pixels", needed, free, recipe, advised)
         return size, side
 
 

@@ -199,7 +199,7 @@ class StyleTransfer:
         recipe = self.recipe
         areas = tuple(area**0.5 for area in masks.areas) if masks else ()
         layers = dict(recipe.style_layers)
-        if recipe.pyramid and max(scale.height, scale.width) > _DEEPEST_UP_TO:
+        if recipe.pyramid and len(layers) > 1 and max(scale.height, scale.width) > _DEEPEST_UP_TO:
             layers[max(layers, key=self.encoder.layers.index)] *= _DEEPEST_BEYOND
         return Term("style", STYLE_LOSSES[recipe.style_loss], layers, recipe.style_weight, areas)
 
