@@ -294,3 +294,19 @@ def test_no_room_at_all_is_one_sentence(
     monkeypatch.setattr("impasto.recipes.one_pass.free_memory", lambda device: 1000)
     assert run("paint", photo, style, "--engine", "instant", "-o", tmp_path / "out.png") == 2
     assert "close other programs" in capsys.readouterr().err
+
+
+def test_an_animation_is_told_that_one_frame_is_painted(
+    photo: Path, style: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    frames = [Image.new("RGB", (64, 48), color) for color in ("navy", "teal", "olive")]
+    for frame in frames:
+        frame.paste("white", (8, 8, 30, 30))
+    for suffix, count in ((".gif", 3), (".webp", 3), (".png", 3), (".gif", 1), (".webp", 1)):
+        path = tmp_path / f"{count}{suffix}"
+        frames[0].save(path, save_all=True, append_images=frames[1:count], duration=50)
+        assert (
+            run("paint", path, style, "-o", tmp_path / "out.png", "--engine", "instant", "--size", 64, "--force") == 0
+        )
+        told = "first frame is painted" in capsys.readouterr().err
+        assert told == (count > 1 and suffix != ".png"), path

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 from pathlib import Path
 from typing import Any
@@ -74,7 +75,7 @@ def test_its_record_makes_it_again_from_where_it_was_left(photo: Path, style: Pa
     work = open_brief(asked).on(photo)
     states: list[State | None] = []
     for step in work.steps():
-        states.append(step.state())
+        states.append(copy.deepcopy(step.state()))
         last = step.picture()
     assert len(states) == WAYS[1]["steps"][0]
     record = Record.from_xmp(last.metadata or b"")

@@ -81,6 +81,7 @@ def paint(
     from impasto.cli.streams import files_for_streams
     from impasto.library.folder import licence_of
     from impasto.media.files import check_apart
+    from impasto.media.image import moves
     from impasto.recipes.asked import Asked, parse_blend
     from impasto.recipes.output import Output
     from impasto.recipes.pictures import Pictures
@@ -98,6 +99,8 @@ def paint(
         check_apart([path, *target.records(), work.preview], brief.files())
         _refuse_in_one_pass(brief, work)
         painting = _painting(photo, brief, target, work, pictures)
+        if moves(photo):
+            print(f"{photo.name} moves; its first frame is painted, and impasto film paints all.", file=sys.stderr)
         if work.estimate:
             print(painting.estimate())
         else:
@@ -106,8 +109,11 @@ def paint(
 
 def _check(target: Output, inputs: list[str | Path | None], work: WorkOptions, *, force: bool) -> None:
     """Say before the work what would prevent the result from being written."""
+    from impasto.media.formats import LOSSLESS
     from impasto.recipes.output import Output
 
+    if target.quality is not None and target.format in LOSSLESS:
+        raise SettingsError(f"A {target.path.suffix} loses nothing; leave --quality out, or write a .jpg or .webp.")
     target.check([str(path) for path in inputs if path is not None], force=force or work.resume, besides=[work.preview])
     if work.preview is not None:
         Output(work.preview).check(force=force or work.resume)

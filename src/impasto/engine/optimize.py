@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -41,7 +40,10 @@ class Problem(Protocol):
 
 @dataclass(frozen=True)
 class State:
-    """All that is needed to go on, bit for bit: `scale` counts from 0, `step` the updates made there."""
+    """All that is needed to go on, bit for bit: `scale` counts from 0, `step` the updates made there.
+
+    Its tensors are those of the painting and change with the next update; copy them to keep them.
+    """
 
     scale: int
     step: int
@@ -171,18 +173,18 @@ class _Walk:
         return (self.average / self.weight).clamp_(0, 1)
 
     def state(self) -> State | None:
-        """A copy of everything; None in the middle of an update, from where nobody could go on."""
+        """Everything, not copied; None in the middle of an update, from where nobody could go on."""
         if not self.settled:
             return None
         return State(
             self.scale,
             self.step,
-            self.image.clone(),
-            None if self.average is None else self.average.clone(),
+            self.image,
+            self.average,
             self.weight,
             self.best,
             self.waited,
-            copy.deepcopy(self.optimizer.state()),
+            self.optimizer.state(),
         )
 
 

@@ -21,6 +21,7 @@ FORMATS: dict[str, Format] = {
     ".gif": "gif",
 }
 DEEP = ("png", "tiff")
+LOSSLESS = ("png", "tiff", "bmp", "gif")
 WITHOUT_METADATA = ("bmp", "gif")
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from impasto.errors import PictureError
 from impasto.media.files import is_text
@@ -18,12 +18,13 @@ from impasto.media.geometry import fit
 from impasto.media.transparency import fill_transparent
 
 if TYPE_CHECKING:
+    import numpy
     import pyvips
     from torch import Tensor
 
 MAX_PIXELS = 250_000_000
 MIN_SIDE = 16
-MAX_ASPECT = 32
+MAX_ASPECT = 64
 
 Depth = Literal[8, 16]
 _INVISIBLE = 1 / 512
@@ -72,20 +73,15 @@ def read(path: str | Path, size: int | None = None, *, max_pixels: int = MAX_PIX
     path = Path(path)
     _check_file(path)
     with _reading(path):
-        image = _open(path, max_pixels)
-        _check_header(path, (image.width, image.height), max_pixels)
-        depth: Depth = 16 if image.format in ("ushort", "float") else 8
-        profile = _profile(image)
-        metadata = bytes(image.get("xmp-data")) if image.get_typeof("xmp-data") else None
-        image = _to_float_srgb(image)
-        if size is not None:
-            image = _resize(image, *fit(image.height, image.width, size))
-        array = image.numpy()
+        decoded, profile, depth, metadata = _decoded(path, size, max_pixels)
 
     import torch
 
-    pixels = torch.from_numpy(array).permute(2, 0, 1)[None].clamp_(0, 1)
+    from impasto.device import release_freed_memory
+
+    pixels = torch.from_numpy(decoded).permute(2, 0, 1)[None].clamp_(0, 1)
     as_decoded = pixels.shape[1] == 3 and pixels[0, 0].numel() > _LARGE
+    release_freed_memory()
     rgb, alpha = pixels if as_decoded else pixels[:, :3].contiguous(), None
     if pixels.shape[1] == 4 and bool((pixels[:, 3:] < 1).any()):
         alpha = pixels[:, 3:].where(pixels[:, 3:] > _INVISIBLE, 0)
@@ -93,6 +89,21 @@ def read(path: str | Path, size: int | None = None, *, max_pixels: int = MAX_PIX
             raise PictureError(f"Every pixel of {path} is transparent; give a picture with something to see.")
         rgb = fill_transparent(rgb, alpha)
     return Picture(rgb, alpha, profile, depth, metadata)
+
+
+def _decoded(
+    path: Path, size: int | None, max_pixels: int
+) -> tuple[numpy.ndarray[Any, Any], bytes | None, Depth, bytes | None]:
+    """Pixels (H, W, C) as float32 in [0, 1], and the file's profile, depth and metadata."""
+    image = _open(path, max_pixels)
+    _check_header(path, (image.width, image.height), max_pixels)
+    depth: Depth = 16 if image.format in ("ushort", "float") else 8
+    profile = _profile(image)
+    metadata = bytes(image.get("xmp-data")) if image.get_typeof("xmp-data") else None
+    image = _to_float_srgb(image)
+    if size is not None:
+        image = _resize(image, *fit(image.height, image.width, size))
+    return image.numpy(), profile, depth, metadata
 
 
 def dimensions(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> tuple[int, int]:
@@ -108,6 +119,17 @@ def dimensions(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> tuple[int, 
         _check_header(path, (image.width, image.height), max_pixels)
         turned = image.get_typeof("orientation") != 0 and image.get("orientation") >= 5
     return (image.width, image.height) if turned else (image.height, image.width)
+
+
+def moves(path: Path) -> bool:
+    """Whether a picture that can be read is an animation; `read` gives its first frame."""
+    with path.open("rb") as file:
+        head = file.read(12)
+    if head[:3] != b"GIF" and head[8:] != b"WEBP":
+        return False
+    with _reading(path):
+        image = _open(path, MAX_PIXELS)
+        return image.get_typeof("delay") != 0 and bool(image.get("n-pages") > 1)
 
 
 def _check_file(path: Path) -> None:

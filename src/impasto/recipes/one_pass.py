@@ -14,8 +14,6 @@ from impasto.brief import Brief, Region
 from impasto.controls.color import recolored
 from impasto.device import choose_device, free_memory, telling_when_memory_ends
 from impasto.encoders import weights_path
-from impasto.engine.scales import SMALLEST_SIDE
-from impasto.errors import PictureError
 from impasto.losses.terms import Targets, mix, part_of
 from impasto.media.geometry import fit
 from impasto.media.image import Picture
@@ -27,13 +25,13 @@ from impasto.recipes.pictures import Given, Pictures, recorded
 from impasto.recipes.regions import Layout, lay_out
 from impasto.recipes.sources import Model, StyleSource, described, learned_styles, open_model, read_styles
 from impasto.recipes.strength import settled
-from impasto.recipes.styles import PaintingReader
+from impasto.recipes.styles import PaintingReader, check_not_narrow
 from impasto.settings import SMALLEST_SIZE
 
 if TYPE_CHECKING:
     from impasto.engine.optimize import State
 
-_WHOLE = 335_000_000, 460  # bytes of the process, and for each pixel (`benchmarks/memory.py`)
+_WHOLE = 335_000_000, 460  # bytes of the process, and for each pixel (`benchmarks/estimate.py`)
 _IN_STRIPS = 480_000_000, 48  # where features lie in strips in files
 _ADAPTING = 650_000_000  # bytes of the process while it adapts to a style
 _KEPT_BYTES = 24  # where the photo is needed again
@@ -78,12 +76,7 @@ class OnePass:
         size = self._size(shape)
         with telling_when_memory_ends(fit(*shape, size)):
             content = self.pictures.read(photo, size)
-            if min(content.size) < SMALLEST_SIDE:
-                height, width = content.size
-                raise PictureError(
-                    f"At a size of {size} the photo would be {width}x{height} pixels; its short side needs "
-                    f"{SMALLEST_SIDE}, so give a larger --size, or crop the photo."
-                )
+            check_not_narrow(content.size)
             brief = settled(self.brief, content, self.pictures).sized(size)
             layout = lay_out(brief, content, self.pictures, photo)
         return OnePassPainting(replace(self, brief=brief), photo, content, self.pictures.source(photo), layout)

@@ -22,8 +22,8 @@ from impasto.encoders import weights_path
 from impasto.encoders.encoder import Encoder
 from impasto.engine.memory import Footprint, footprint
 from impasto.engine.optimize import State, Update, optimize
-from impasto.engine.scales import SMALLEST_SIDE, Scale, plan_scales, style_side
-from impasto.errors import PictureError, SettingsError
+from impasto.engine.scales import Scale, plan_scales, style_side
+from impasto.errors import SettingsError
 from impasto.losses.terms import Targets
 from impasto.media.geometry import fit, resample
 from impasto.media.image import Picture
@@ -35,7 +35,7 @@ from impasto.recipes.pictures import Given, Pictures, recorded
 from impasto.recipes.regions import Layout, lay_out
 from impasto.recipes.strength import settled
 from impasto.recipes.style_transfer import Before, Known, Paintings, StyleTransfer
-from impasto.recipes.styles import PaintingReader, check_not_flat
+from impasto.recipes.styles import PaintingReader, check_not_flat, check_not_narrow
 from impasto.settings import SMALLEST_SIZE, Recipe, style_size
 from impasto.shelf.models import find
 
@@ -196,12 +196,7 @@ class OptimizedPainting:
         """
         check_not_flat(self.photo.pixels, "The photo")
         height, width = self.size
-        if min(height, width) < SMALLEST_SIDE:
-            needed = -(-int(self.recipe.size) * SMALLEST_SIDE // min(height, width))
-            raise PictureError(
-                f"At a size of {self.recipe.size} the photo would be {width}x{height} pixels; its short side needs "
-                f"{SMALLEST_SIDE}, so give --size {needed} or more, or crop the photo."
-            )
+        check_not_narrow(self.size)
         if self.work.before is not None:
             return [Scale(height, width, max(_LEAST_STEPS, -(-max(self.recipe.steps) // _FEWER_STEPS)), 1.0)]
         return plan_scales(height, width, self.recipe.steps, pyramid=self.recipe.pyramid)

@@ -24,7 +24,7 @@ class Step:
     """How far a painting has come: the share of the work that is done, what the losses are, and the picture.
 
     `picture` makes the picture as it is now, its record inside; `state` gives what is needed to go on from here, where
-    that can be.
+    that can be; it holds until the next step, so copy it to keep it.
     """
 
     done: float

@@ -84,6 +84,16 @@ def check_not_flat(pixels: Tensor, name: object) -> None:
         raise PictureError(f"{name} is all one colour, so there is nothing to see in it; give another picture.")
 
 
+def check_not_narrow(size: tuple[int, int]) -> None:
+    """Raise `PictureError` where a result of `size` (height, width) has a side that the encoder cannot see."""
+    if min(size) < SMALLEST_SIDE:
+        needed = -(-max(size) * SMALLEST_SIDE // min(size))
+        raise PictureError(
+            f"At a size of {max(size)} the photo would be {size[1]}x{size[0]} pixels; its short side needs "
+            f"{SMALLEST_SIDE}, so give --size {needed} or more, or crop the photo."
+        )
+
+
 def is_saved(style: str, pictures: Pictures) -> bool:
     """Whether a style is a file that `impasto style save` has written, or a part of one."""
     place = pictures.place(_file(style))

@@ -1,6 +1,6 @@
-"""Predicted against measured peak memory: sizes x engines x precisions, and tiles of the slow road.
+"""What `--estimate` says against what is measured, memory and time: sizes x engines x precisions, and tiles.
 
-python benchmarks/memory.py PHOTO STYLE OUTPUT [--size N ...]
+python benchmarks/estimate.py PHOTO STYLE OUTPUT [--size N ...]
 """
 
 from __future__ import annotations
@@ -27,20 +27,22 @@ def main() -> None:
     parser.add_argument("output", type=Path)
     parser.add_argument("--size", type=int, action="append")
     own = parser.parse_args()
-    print("| way | precision | size | predicted MB | measured MB | ratio |\n|---|---|---|---|---|---|")
+    print("| way | precision | size | MB told | MB taken | ratio | s told | s taken | ratio |")
+    print("|---|---|---|---|---|---|---|---|---|")
     for name, options in WAYS.items():
         for precision in ("float32", "bfloat16"):
             for size in own.size or (512, 1024, 2048, 4032):
                 command = ["paint", own.photo, own.style, "-o", own.output, "--force", "--size", size]
                 command += ["--precision", precision, *options]
                 said = subprocess.run([IMPASTO, *map(str, command), "--estimate"], capture_output=True, text=True)
-                found = re.search(r"([\d.]+) GB", said.stdout + said.stderr)
+                found = re.search(r"([\d.]+) s and ([\d.]+) GB", said.stdout)
                 if said.returncode or not found:
-                    print(f"| {name} | {precision} | {size} | refused: {said.stderr.strip()} | | |", flush=True)
+                    print(f"| {name} | {precision} | {size} | refused: {said.stderr.strip()} |", flush=True)
                     continue
-                predicted, measured = 1000 * float(found[1]), run(*command).megabytes * 1.048576
-                row = name, precision, size, f"{predicted:.0f}", f"{measured:.0f}", f"{predicted / measured:.2f}"
-                print("|", " | ".join(map(str, row)), "|", flush=True)
+                told, cost = (1000 * float(found[2]), float(found[1])), run(*command)
+                taken = cost.megabytes * 1.048576, cost.seconds
+                pairs = (f"{a:.0f} | {b:.0f} | {a / b:.2f}" for a, b in zip(told, taken))
+                print("|", " | ".join([name, precision, str(size), *pairs]), "|", flush=True)
 
 
 if __name__ == "__main__":
