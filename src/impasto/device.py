@@ -175,8 +175,8 @@ def keep_freed_memory() -> None:
 def return_freed_memory() -> None:
     """From here on, what this process frees in large pieces is the machine's again at once; on Linux.
 
-    A draft of 2048 px with `--memory 1GB` takes 0.90 GB with pieces of 8 MB; of 4 MB, 0.84 GB and 1.14 times as long; of
-    16 MB, 1.04 GB and 0.97 times.
+    A draft of 2048 px with `--memory 1GB` takes 0.90 GB with pieces of 8 MB; of 4 MB, 0.84 GB and 1.14 times as long;
+    of 16 MB, 1.04 GB and 0.97 times.
     """
     _allocate(mmap_threshold=8 << 20, trim_threshold=16 << 20)
 
