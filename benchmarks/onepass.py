@@ -65,11 +65,11 @@ def seams() -> None:
     model = FeedForward.open("instant", look)
     style = model.style_of([model.describe(read(STYLE, 512).pixels)])
     photo = read(PHOTO, 1200).pixels
-    before = feedforward.LARGE, feedforward._TILE, strips._VALUES
+    before = feedforward.IN_STRIPS_BEYOND, feedforward._TILE, strips._VALUES
     whole = model.draw(photo, style)
-    feedforward.LARGE, feedforward._TILE, strips._VALUES = 1, (64, 256), 1 << 20
+    feedforward.IN_STRIPS_BEYOND, feedforward._TILE, strips._VALUES = 1, (64, 256), 1 << 20
     difference = (model.draw(photo, style) - whole).abs() * 255
-    feedforward.LARGE, feedforward._TILE, strips._VALUES = before
+    feedforward.IN_STRIPS_BEYOND, feedforward._TILE, strips._VALUES = before
     rows = difference.mean((0, 1, 3))
     print(
         f"| strips against one piece, of 255 | mean {difference.mean():.4f}, worst row {rows.max():.4f} |", flush=True

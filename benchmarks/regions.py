@@ -140,13 +140,13 @@ def strips(folder: Path) -> None:
     instant = Brief(regions=regions, engine="instant", settings={"size": 1024, "precision": "float32"})
     print()
     for what, brief in (("instant", instant), ("looks", swirls)):
-        feedforward.LARGE = 1 << 40
+        feedforward.IN_STRIPS_BEYOND = 1 << 40
         whole = finished(brief, photo, pictures)
-        feedforward.LARGE = 1
+        feedforward.IN_STRIPS_BEYOND = 1
         print(
             f"strips against whole, {what}: {(finished(brief, photo, pictures) - whole).abs().mean() * 255:.3f} of 255"
         )
-    feedforward.LARGE = 3 << 19
+    feedforward.IN_STRIPS_BEYOND = 3 << 19
 
 
 def cost(folder: Path, rounds: int) -> None:

@@ -181,7 +181,7 @@ def test_truncation_keeps_order() -> None:
 def test_the_gradient_of_fixed_weights_is_that_of_the_modules(
     padding_mode: Any, pooling: Any, height: int, large: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("impasto.encoders.encoder.LARGE", 0 if large else 10**9)
+    monkeypatch.setattr("impasto.encoders.encoder.IN_STRIPS_BEYOND", 0 if large else 10**9)
     monkeypatch.setattr("impasto.encoders.encoder._STRIP", 8)
     encoder = tiny_encoder()
     architecture = Architecture("tiny", encoder.architecture.convolutions, padding_mode)
@@ -200,7 +200,7 @@ def test_the_gradient_of_fixed_weights_is_that_of_the_modules(
 
 @pytest.mark.parametrize("large", [False, True])
 def test_gradients_in_bfloat16_point_the_same_way(large: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("impasto.encoders.encoder.LARGE", 0 if large else 10**9)
+    monkeypatch.setattr("impasto.encoders.encoder.IN_STRIPS_BEYOND", 0 if large else 10**9)
     gradients = []
     for enabled in (False, True):
         image = picture(24, 20).requires_grad_()

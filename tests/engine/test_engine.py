@@ -194,7 +194,7 @@ def test_large_pictures_are_described_in_tiles_as_in_one_piece(monkeypatch: pyte
     encoder, whole = load_compact(), picture(333, 250)
     layers = ("relu1_1", "relu3_1", "relu5_1")
     one = described(whole, encoder.reach, Wasserstein().describe, lambda part: encoder.walk(part, layers))
-    monkeypatch.setattr("impasto.engine.describe._LARGE", 1)
+    monkeypatch.setattr("impasto.engine.describe._IN_TILES_BEYOND", 1)
     monkeypatch.setattr("impasto.engine.describe._TILE", 112)
     tiled = described(whole, encoder.reach, Wasserstein().describe, lambda part: encoder.walk(part, layers))
     for layer in layers:

@@ -90,7 +90,7 @@ def test_large_pictures_are_the_same(adapt: int, save: Any, style: Path, monkeyp
         return [painted(photo, style, size=310, precision=name, adapt=adapt) for name in ("float32", "bfloat16")]
 
     whole, whole_rounded = in_both_precisions()
-    monkeypatch.setattr("impasto.recipes.feedforward.LARGE", 1)
+    monkeypatch.setattr("impasto.recipes.feedforward.IN_STRIPS_BEYOND", 1)
     monkeypatch.setattr("impasto.recipes.feedforward._TILE", (64, 104))
     monkeypatch.setattr("impasto.models.strips._VALUES", 100_000)
     strips, strips_rounded = in_both_precisions()
@@ -233,7 +233,7 @@ def test_what_is_refused(photo: Path, style: Path, tmp_path: Path, capsys: pytes
 
 def test_strips_for_which_there_is_no_room(save: Any, style: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     photo = save("large.png", 310, 203)
-    monkeypatch.setattr("impasto.recipes.feedforward.LARGE", 1)
+    monkeypatch.setattr("impasto.recipes.feedforward.IN_STRIPS_BEYOND", 1)
 
     def full(*_: Any) -> None:
         raise OSError(28, "No space left on device")

@@ -174,7 +174,7 @@ def test_regions_in_strips_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None
         brief = Brief(regions=regions, engine=engine, settings={"size": 310, "precision": "float32"})
         whole = painted(open_brief(brief, Pictures(given)).on(photo)).pixels
         with monkeypatch.context() as patched:
-            patched.setattr("impasto.recipes.feedforward.LARGE", 1)
+            patched.setattr("impasto.recipes.feedforward.IN_STRIPS_BEYOND", 1)
             patched.setattr("impasto.recipes.feedforward._TILE", (64, 104))
             patched.setattr("impasto.models.strips._VALUES", 100_000)
             strips = painted(open_brief(brief, Pictures(given)).on(photo)).pixels
@@ -333,7 +333,7 @@ def test_a_mask_that_covers_nothing_is_refused() -> None:
 @pytest.mark.parametrize("strips", [False, True])
 def test_a_mask_of_one_pixel_harms_nothing(engine: str, strips: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     if strips:
-        monkeypatch.setattr("impasto.recipes.feedforward.LARGE", 1)
+        monkeypatch.setattr("impasto.recipes.feedforward.IN_STRIPS_BEYOND", 1)
     dot = torch.zeros(1, 3, 72, 96)
     dot[..., 30, 40] = 1
     photo = GIVEN["photo"].pixels
@@ -343,7 +343,7 @@ def test_a_mask_of_one_pixel_harms_nothing(engine: str, strips: bool, monkeypatc
 
 
 def test_a_picture_in_memory_is_never_painted_over(monkeypatch: pytest.MonkeyPatch, style: Path, save: Any) -> None:
-    monkeypatch.setattr("impasto.recipes.feedforward.LARGE", 1)
+    monkeypatch.setattr("impasto.recipes.feedforward.IN_STRIPS_BEYOND", 1)
     lent = Picture(GIVEN["photo"].pixels.clone())
     impasto.stylize(lent, style, engine="instant", size=SIZE)
     assert torch.equal(lent.pixels, GIVEN["photo"].pixels)
@@ -397,7 +397,7 @@ def test_parts_of_large_paintings_are_found_in_tiles(monkeypatch: pytest.MonkeyP
     for engine in ("instant", "optimize"):
         whole = result(region, engine=engine, given=given)
         with monkeypatch.context() as patched:
-            patched.setattr("impasto.engine.describe._LARGE", 1)
+            patched.setattr("impasto.engine.describe._IN_TILES_BEYOND", 1)
             patched.setattr("impasto.engine.describe._TILE", 32)
             tiles = result(region, engine=engine, given=given)
         assert float((whole - tiles).abs().mean()) < 0.03

@@ -102,7 +102,8 @@ def paint(
         if moves(photo):
             print(f"{photo.name} moves; its first frame is painted, and impasto film paints all.", file=sys.stderr)
         if work.estimate:
-            print(painting.estimate())
+            opened = time.monotonic() - began
+            print(painting.estimate().after(opened))
         else:
             _run(painting, target, work, began)
 

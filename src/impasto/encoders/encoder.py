@@ -17,7 +17,7 @@ from impasto.errors import UnknownName, WeightsError
 PaddingMode = Literal["zeros", "reflect"]
 
 
-LARGE = 1 << 20
+IN_STRIPS_BEYOND = 1 << 20
 _STRIP = 64
 
 
@@ -176,7 +176,7 @@ class Encoder(nn.Module):
             yield "image", image
             wanted.remove("image")
         x = self.preprocess(image)
-        large = image.shape[-2] * image.shape[-1] > LARGE
+        large = image.shape[-2] * image.shape[-1] > IN_STRIPS_BEYOND
         for name, following in zip(self.layers, [*self.layers[1:], ""]):
             if not wanted:
                 return

@@ -12,29 +12,31 @@ from torch import Tensor
 from impasto.engine.tiles import Means, tiles_of
 from impasto.losses.terms import Statistics, Targets
 
-_LARGE = 1 << 22
-_SMALL = 1 << 20
+_IN_TILES_BEYOND = 1 << 22
+_AT_LEAST = 1 << 20
 _TILE = 768
 
 Describe = Callable[[Tensor, Tensor | None], Statistics]
-See = Callable[[Tensor], Iterable[tuple[str, Tensor]]]
+Walk = Callable[[Tensor], Iterable[tuple[str, Tensor]]]
 
 
 def described(
-    picture: Tensor, reach: int | None, describe: Describe, see: See, mask: Tensor | None = None, side: int = 0
+    picture: Tensor, reach: int | None, describe: Describe, walk: Walk, mask: Tensor | None = None, side: int = 0
 ) -> Targets:
-    """{layer: statistics (1, ...)} of `picture` (1, 3, H, W); `see` gives (layer, features) of a picture.
+    """{layer: statistics (1, ...)} of `picture` (1, 3, H, W); `walk` gives (layer, features) of a picture.
 
     `mask` (1, R, H, W) in [0, 1] says how much each place counts in each of R parts: {layer: statistics (R, ...)}. A
     large picture is described in tiles, of `side` pixels if that is said, where a pixel matters no more than `reach`
     pixels away and statistics are means over places.
     """
-    if reach is None or picture.shape[-2] * picture.shape[-1] <= (max(side**2, _SMALL) if side else _LARGE):
-        return {layer: describe(features, _at(mask, features)) for layer, features in see(picture)}
+    if reach is None or picture.shape[-2] * picture.shape[-1] <= (
+        max(side**2, _AT_LEAST) if side else _IN_TILES_BEYOND
+    ):
+        return {layer: describe(features, _at(mask, features)) for layer, features in walk(picture)}
     means = Means()
     for tile in tiles_of(picture.shape[-2], picture.shape[-1], side or _TILE, reach):
         window = (..., *tile.window)
-        for layer, full in see(picture[window]):
+        for layer, full in walk(picture[window]):
             features, _ = tile.of(full)
             if not features.shape[-2] * features.shape[-1]:
                 continue

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from impasto.encoders.encoder import LARGE, Encoder
+from impasto.encoders.encoder import IN_STRIPS_BEYOND, Encoder
 from impasto.engine.tiles import STEP
 
-WHOLE = 0
+IN_ONE_PIECE = 0
 LARGEST_TILE, SMALLEST_TILE = 1024, 128
 _FIXED = 420e6
 _PICTURES = 110
@@ -33,17 +33,17 @@ class Footprint:
     in_strips: float
     reach: int | None
 
-    def peak(self, pixels: int, side: int = WHOLE) -> float:
+    def peak(self, pixels: int, side: int = IN_ONE_PIECE) -> float:
         """Bytes for a picture of so many pixels, in tiles of `side` or in one piece."""
         window = (side + 2 * (self.reach or 0)) ** 2
-        judged, kept = (pixels, 0.0) if side == WHOLE or pixels <= window else (window, self.kept)
-        each = self.in_strips if judged > LARGE else self.judged
+        judged, kept = (pixels, 0.0) if side == IN_ONE_PIECE or pixels <= window else (window, self.kept)
+        each = self.in_strips if judged > IN_STRIPS_BEYOND else self.judged
         return self.fixed + (self.picture + kept) * pixels + each * judged
 
     def side(self, pixels: int, budget: float) -> int | None:
         """The side of the largest tiles with which it fits into `budget`; 0 in one piece, None if not at all."""
         if self.peak(pixels) <= budget:
-            return WHOLE
+            return IN_ONE_PIECE
         if self.reach is None:
             return None
         sides = range(LARGEST_TILE, SMALLEST_TILE - 1, -4 * STEP)

@@ -28,7 +28,7 @@ MAX_ASPECT = 64
 
 Depth = Literal[8, 16]
 _INVISIBLE = 1 / 512
-_LARGE = 1 << 23
+_AS_DECODED_BEYOND = 1 << 23
 _VIPS_LOADERS = {
     "VipsForeignLoadJpeg": "jpegload",
     "VipsForeignLoadPng": "pngload",
@@ -80,7 +80,7 @@ def read(path: str | Path, size: int | None = None, *, max_pixels: int = MAX_PIX
     from impasto.device import release_freed_memory
 
     pixels = torch.from_numpy(decoded).permute(2, 0, 1)[None].clamp_(0, 1)
-    as_decoded = pixels.shape[1] == 3 and pixels[0, 0].numel() > _LARGE
+    as_decoded = pixels.shape[1] == 3 and pixels[0, 0].numel() > _AS_DECODED_BEYOND
     release_freed_memory()
     rgb, alpha = pixels if as_decoded else pixels[:, :3].contiguous(), None
     if pixels.shape[1] == 4 and bool((pixels[:, 3:] < 1).any()):

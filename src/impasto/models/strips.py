@@ -65,7 +65,7 @@ class Stored(Rows):
         return rows if self._kept == torch.bfloat16 else rows.float()
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Mapped(Rows):
     """Each pixel changed on its own; `change` takes rows and the first one's number."""
 
@@ -73,77 +73,78 @@ class _Mapped(Rows):
     change: Callable[[Tensor, int], Tensor]
 
     def __post_init__(self) -> None:
-        _shape(self, self.source.channels, self.source.height, self.source.width)
+        self.channels, self.height, self.width = self.source.channels, self.source.height, self.source.width
 
     def rows(self, top: int, bottom: int) -> Tensor:
         return self.change(self.source.rows(top, bottom), top)
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Unsettled(Rows):
     source: Rows
 
     def __post_init__(self) -> None:
-        _shape(self, self.source.channels, self.source.height, self.source.width)
+        self.channels, self.height, self.width = self.source.channels, self.source.height, self.source.width
 
     def rows(self, top: int, bottom: int) -> Tensor:
         return unsettled(self.source.rows(top, bottom), top)
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Added(Rows):
     first: Rows
     second: Rows
 
     def __post_init__(self) -> None:
-        _shape(self, self.first.channels, self.first.height, self.first.width)
+        self.channels, self.height, self.width = self.first.channels, self.first.height, self.first.width
 
     def rows(self, top: int, bottom: int) -> Tensor:
         return self.first.rows(top, bottom) + self.second.rows(top, bottom)
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Doubled(Rows):
     source: Rows
 
     def __post_init__(self) -> None:
-        _shape(self, self.source.channels, 2 * self.source.height, 2 * self.source.width)
+        self.channels, self.height, self.width = self.source.channels, 2 * self.source.height, 2 * self.source.width
 
     def rows(self, top: int, bottom: int) -> Tensor:
         first = top // 2
         return doubled(self.source.rows(first, -(-bottom // 2)))[:, :, top - 2 * first : bottom - 2 * first]
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Halved(Rows):
     source: Rows
 
     def __post_init__(self) -> None:
-        _shape(self, self.source.channels, self.source.height // 2, self.source.width // 2)
+        self.channels, self.height, self.width = self.source.channels, self.source.height // 2, self.source.width // 2
 
     def rows(self, top: int, bottom: int) -> Tensor:
         return F.avg_pool2d(self.source.rows(2 * top, 2 * bottom), 2)
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Joined(Rows):
     first: Rows
     second: Rows
 
     def __post_init__(self) -> None:
-        _shape(self, self.first.channels + self.second.channels, self.second.height, self.second.width)
+        self.channels = self.first.channels + self.second.channels
+        self.height, self.width = self.second.height, self.second.width
 
     def rows(self, top: int, bottom: int) -> Tensor:
         return torch.cat([self.first.rows(top, bottom), self.second.rows(top, bottom)], 1)
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Coloured(Rows):
     output: nn.Conv2d
     source: Rows
 
     def __post_init__(self) -> None:
-        _shape(self, 3, self.source.height, self.source.width)
+        self.channels, self.height, self.width = 3, self.source.height, self.source.width
 
     def strips(self, multiple: int = 1, values: int = 0) -> Iterator[tuple[int, int]]:
         return self.source.strips(multiple, values)
@@ -220,11 +221,6 @@ def _styled(rows: Tensor, statistics: ChannelStatistics, scale: Tensor, shift: T
         return styled(rows.float(), statistics, scale, shift, shares)
     mean, variance, scale, shift = (one.flatten() for one in (statistics.mean, statistics.variance, scale, shift))
     return F.relu(F.batch_norm(rows, mean, variance, scale, shift, False, 0.0, EPSILON), inplace=True)
-
-
-def _shape(rows: Rows, channels: int, height: int, width: int) -> None:
-    for name, value in (("channels", channels), ("height", height), ("width", width)):
-        object.__setattr__(rows, name, value)
 
 
 def _padded(source: Rows, top: int, bottom: int, edges: str) -> Tensor:

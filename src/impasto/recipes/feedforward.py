@@ -36,7 +36,7 @@ from impasto.shelf.models import find
 from impasto.training.eyes import JUDGE
 from impasto.weights.files import sha256
 
-LARGE = 3 << 19
+IN_STRIPS_BEYOND = 3 << 19
 _TILE = 512, 1024
 _REACH = 48
 _MULTIPLE = 8
@@ -159,7 +159,7 @@ class FeedForward:
         """
         height, width = photo.shape[-2:]
         with deterministic(), autocast(self.device, bfloat16=self.bfloat16):
-            if in_strips or height * width > LARGE:
+            if in_strips or height * width > IN_STRIPS_BEYOND:
                 with _room_for_strips(height, width):
                     painted = photo if in_place else torch.empty_like(photo)
                     return self._draw_large(photo, style, painted, seed, masks)

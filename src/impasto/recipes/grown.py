@@ -144,7 +144,8 @@ class GrownPainting:
         small, pixels = self.small.estimate(), self.size[0] * self.size[1]
         side, height, width = 1024, *fit(*small.size, 512)
         trial = torch.rand(1, 3, height, width), torch.rand(1, 3, *fit(*small.size, side))
-        seconds = seconds_of(lambda: enlarged(*trial)) * pixels / trial[1][0, 0].numel()
+        seconds, _ = seconds_of(lambda: enlarged(*trial))
+        seconds *= pixels / trial[1][0, 0].numel()
         each = _BYTES + _MASK_BYTES * self.brief.parts
         return Estimate(self.size, small.seconds + seconds, max(small.bytes, _FIXED + each * pixels))
 

@@ -19,7 +19,7 @@ from impasto.media.geometry import fit
 from impasto.media.image import Picture
 from impasto.provenance import Record, Source, versions
 from impasto.recipes.estimate import Estimate, refused, seconds_of, trial_size
-from impasto.recipes.feedforward import LARGE
+from impasto.recipes.feedforward import IN_STRIPS_BEYOND
 from impasto.recipes.painting import Step
 from impasto.recipes.pictures import Given, Pictures, recorded
 from impasto.recipes.regions import Layout, lay_out
@@ -91,7 +91,7 @@ class OnePass:
     def bytes_for(self, shape: tuple[int, int]) -> int:
         """About the memory for a result of `shape` (height, width)."""
         pixels = shape[0] * shape[1]
-        fixed, each = _IN_STRIPS if pixels > LARGE else _WHOLE
+        fixed, each = _IN_STRIPS if pixels > IN_STRIPS_BEYOND else _WHOLE
         return max(fixed + pixels * (each + self._kept_bytes), _ADAPTING if self.brief.settings.adapt else 0)
 
     @cached_property
@@ -175,7 +175,7 @@ class OnePassPainting:
         photo = Pictures().read(replace(self.photo, pixels=self._pixels()), max(small)).pixels
         began, style = time.monotonic(), self.style(photo)
         known, masks = time.monotonic() - began, self.layout.masks and self.layout.masks.at(*photo.shape[2:])
-        seconds = seconds_of(lambda: self.work.model.draw(photo, style, masks))
+        seconds, _ = seconds_of(lambda: self.work.model.draw(photo, style, masks))
         share = self.size[0] * self.size[1] / (photo.shape[2] * photo.shape[3])
         return Estimate(self.size, known + seconds * share, self.work.bytes_for(self.size))
 

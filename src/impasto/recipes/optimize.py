@@ -21,7 +21,7 @@ from impasto.device import (
 from impasto.encoders import weights_path
 from impasto.encoders.encoder import Encoder
 from impasto.engine.memory import Footprint, footprint
-from impasto.engine.optimize import State, Update, optimize
+from impasto.engine.optimize import Objective, State, Update, optimize
 from impasto.engine.scales import Scale, plan_scales, style_side
 from impasto.errors import SettingsError
 from impasto.losses.terms import Targets
@@ -101,8 +101,9 @@ class Optimization:
         recipe, encoder = self.brief.recipe, self.encoder
         device = choose_device(recipe.device)
         value = value_bytes(device, bfloat16=in_bfloat16(device, recipe.precision))
-        ordered = recipe.style_loss == "sliced"
-        return footprint(encoder, recipe.layers(), recipe.content_layers, self.brief.parts, value, ordered=ordered)
+        return footprint(
+            encoder, recipe.layers(), recipe.content_layers, self.brief.parts, value, ordered=recipe.orders_features
+        )
 
     def _plan(self, shape: tuple[int, int]) -> tuple[int, int]:
         """The size of the result, and the side of the tiles in which memory holds it.
@@ -202,11 +203,18 @@ class OptimizedPainting:
         return plan_scales(height, width, self.recipe.steps, pyramid=self.recipe.pyramid)
 
     def estimate(self) -> Estimate:
-        """About what time and memory it takes, from one step on a small copy."""
-        scales, small = self.scales(), trial_size(self.size)
-        scale, problem = Scale(*small, 1, 1.0), self._problem()
-        objective, image = problem.objective(scale), problem.content_at(scale)
-        seconds = seconds_of(lambda: objective(image, 0)) * sum(map(problem.cost_of, scales)) / (small[0] * small[1])
+        """About what time and memory it takes, from how long a small copy takes to begin and to go one step."""
+        scales, small, problem = self.scales(), trial_size(self.size), self._problem()
+        others = [Scale(*small, number, 1.0) for number in (1, 2, 3)]  # what is known of one is not computed again
+
+        def begin() -> tuple[Objective, Tensor]:
+            scale = others.pop()
+            return problem.objective(scale), problem.place(scale, None)
+
+        beginning, (objective, image) = seconds_of(begin)
+        step, _ = seconds_of(lambda: objective(image, 0))
+        seconds = sum((beginning + step * scale.steps) * problem.pixels_seen(scale) for scale in scales)
+        seconds /= small[0] * small[1]
         height, width = self.size
         return Estimate(self.size, seconds, self.work.footprint().peak(height * width, self.recipe.tile))
 

@@ -113,15 +113,15 @@ class StyleTransfer:
         window = self.side + 2 * (self._reach or 0)
         return self.side if scale.height * scale.width > window**2 else 0
 
-    def cost_of(self, scale: Scale) -> float:
-        """Work relative to other scales: pixels times steps, and more in tiles."""
-        side = self.tile_at(scale)
-        return scale.cost * (overhead(scale.height, scale.width, side, self._reach or 0) if side else 1.0)
+    def pixels_seen(self, scale: Scale) -> float:
+        """At how many pixels a step looks, as far as that takes time: more than there are, in tiles."""
+        side, pixels = self.tile_at(scale), scale.height * scale.width
+        return pixels * (overhead(scale.height, scale.width, side, self._reach or 0) if side else 1.0)
 
     @property
     def _reach(self) -> int | None:
         """How far around it a pixel matters; None where features are put in order all over the picture."""
-        return None if self.recipe.style_loss == "sliced" else self.encoder.reach
+        return None if self.recipe.orders_features else self.encoder.reach
 
     def masks_at(self, scale: Scale) -> Masks | None:
         """The masks of the regions at `scale`."""
