@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from impasto.engine.scales import SMALLEST_SIDE
 from impasto.errors import TooLargeError
@@ -52,12 +52,20 @@ def refused(work: str, needed: float, free: float, look: Look, fitting: int) -> 
     return TooLargeError(f"{work} takes about {needed / 1e9:.2f} GB, and {there}; {advice}.")
 
 
-def seconds_of(work: Callable[[], T]) -> tuple[float, T]:
-    """How long it takes once it is warm, the less of two times, and what comes of it."""
-    work()
+class Timed(NamedTuple, Generic[T]):
+    """How many seconds work takes, how many more the first time, and what comes of it."""
+
+    seconds: float
+    warming: float
+    result: T
+
+
+def timed(work: Callable[[], T]) -> Timed[T]:
+    """The least of two times after the first."""
     times = []
-    for _ in range(2):
+    for _ in range(3):
         began = time.perf_counter()
         result = work()
         times.append(time.perf_counter() - began)
-    return min(times), result
+    least = min(times[1:])
+    return Timed(least, max(0.0, times[0] - least), result)

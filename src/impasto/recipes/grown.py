@@ -17,7 +17,7 @@ from impasto.media.enlarge import enlarged
 from impasto.media.geometry import fit
 from impasto.media.image import Picture
 from impasto.provenance import Record
-from impasto.recipes.estimate import Estimate, refused, seconds_of
+from impasto.recipes.estimate import Estimate, refused, timed
 from impasto.recipes.painting import Painting, Step
 from impasto.recipes.pictures import Given, Pictures
 from impasto.recipes.regions import Layout, lay_out
@@ -144,8 +144,7 @@ class GrownPainting:
         small, pixels = self.small.estimate(), self.size[0] * self.size[1]
         side, height, width = 1024, *fit(*small.size, 512)
         trial = torch.rand(1, 3, height, width), torch.rand(1, 3, *fit(*small.size, side))
-        seconds, _ = seconds_of(lambda: enlarged(*trial))
-        seconds *= pixels / trial[1][0, 0].numel()
+        seconds = timed(lambda: enlarged(*trial)).seconds * pixels / trial[1][0, 0].numel()
         each = _BYTES + _MASK_BYTES * self.brief.parts
         return Estimate(self.size, small.seconds + seconds, max(small.bytes, _FIXED + each * pixels))
 

@@ -18,7 +18,7 @@ from impasto.losses.terms import Targets, mix, part_of
 from impasto.media.geometry import fit
 from impasto.media.image import Picture
 from impasto.provenance import Record, Source, versions
-from impasto.recipes.estimate import Estimate, refused, seconds_of, trial_size
+from impasto.recipes.estimate import Estimate, refused, timed, trial_size
 from impasto.recipes.feedforward import IN_STRIPS_BEYOND
 from impasto.recipes.painting import Step
 from impasto.recipes.pictures import Given, Pictures, recorded
@@ -175,9 +175,9 @@ class OnePassPainting:
         photo = Pictures().read(replace(self.photo, pixels=self._pixels()), max(small)).pixels
         began, style = time.monotonic(), self.style(photo)
         known, masks = time.monotonic() - began, self.layout.masks and self.layout.masks.at(*photo.shape[2:])
-        seconds, _ = seconds_of(lambda: self.work.model.draw(photo, style, masks))
+        drawing = timed(lambda: self.work.model.draw(photo, style, masks))
         share = self.size[0] * self.size[1] / (photo.shape[2] * photo.shape[3])
-        return Estimate(self.size, known + seconds * share, self.work.bytes_for(self.size))
+        return Estimate(self.size, known + drawing.warming + drawing.seconds * share, self.work.bytes_for(self.size))
 
     def style(self, photo: Tensor) -> Any:
         """What the network is told of the styles; a weaker one lies between theirs and the photo's own."""

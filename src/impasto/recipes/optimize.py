@@ -28,7 +28,7 @@ from impasto.losses.terms import Targets
 from impasto.media.geometry import fit, resample
 from impasto.media.image import Picture
 from impasto.provenance import Record, Source, versions
-from impasto.recipes.estimate import Estimate, refused, seconds_of, trial_size
+from impasto.recipes.estimate import Estimate, refused, timed, trial_size
 from impasto.recipes.networks import encoder_for
 from impasto.recipes.painting import Step
 from impasto.recipes.pictures import Given, Pictures, recorded
@@ -211,10 +211,12 @@ class OptimizedPainting:
             scale = others.pop()
             return problem.objective(scale), problem.place(scale, None)
 
-        beginning, (objective, image) = seconds_of(begin)
-        step, _ = seconds_of(lambda: objective(image, 0))
-        seconds = sum((beginning + step * scale.steps) * problem.pixels_seen(scale) for scale in scales)
-        seconds /= small[0] * small[1]
+        beginning = timed(begin)
+        objective, image = beginning.result
+        step = timed(lambda: objective(image, 0))
+        seen = [(problem.pixels_seen(scale) / (small[0] * small[1]), scale.steps) for scale in scales]
+        seconds = sum(share * (beginning.seconds + steps * step.seconds) for share, steps in seen)
+        seconds += beginning.warming + step.warming
         height, width = self.size
         return Estimate(self.size, seconds, self.work.footprint().peak(height * width, self.recipe.tile))
 
