@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from impasto.encoders.compact import load_compact
-from impasto.engine.memory import SMALLEST_TILE, WHOLE, footprint
+from impasto.engine.memory import SMALLEST_TILE, IN_ONE_PIECE, footprint
 from impasto.settings import Recipe
 
 MEASURE = """
@@ -34,7 +34,7 @@ RECIPE, COMPACT = Recipe(), load_compact()
 @pytest.mark.skipif(sys.platform != "linux", reason="VmHWM is Linux's: ru_maxrss counts the parent's memory, too")
 @pytest.mark.parametrize(
     ("regions", "tile", "loss"),
-    [(0, WHOLE, "wasserstein"), (2, WHOLE, "wasserstein"), (0, 256, "wasserstein"), (0, WHOLE, "sliced")],
+    [(0, IN_ONE_PIECE, "wasserstein"), (2, IN_ONE_PIECE, "wasserstein"), (0, 256, "wasserstein"), (0, IN_ONE_PIECE, "sliced")],
 )
 def test_the_estimate_is_within_a_quarter(regions: int, tile: int, loss: str) -> None:
     command = [sys.executable, "-c", MEASURE, "900", str(regions), str(tile), loss]
@@ -48,7 +48,7 @@ def test_the_estimate_is_within_a_quarter(regions: int, tile: int, loss: str) ->
 def test_tiles_are_as_large_as_memory_allows() -> None:
     own = footprint(COMPACT, RECIPE.layers(), RECIPE.content_layers, 0, value=4)
     pixels = 4032 * 3024
-    assert own.side(pixels, own.peak(pixels)) == WHOLE
+    assert own.side(pixels, own.peak(pixels)) == IN_ONE_PIECE
     sides = [own.side(pixels, share * own.peak(pixels)) for share in (0.9, 0.7, 0.5)]
     assert sides == sorted(sides, reverse=True)
     assert sides[-1] >= SMALLEST_TILE
