@@ -47,7 +47,7 @@ def test_edges_are_the_photo_s_and_flat_areas_the_painting_s() -> None:
     assert torch.allclose(enlarged(texture, flat), resample(texture, (120, 160)).clamp(0, 1), atol=1e-5)
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", [*WAYS, {**WAYS[0], "color": "harmony"}, {**WAYS[1], "color": "harmony"}])
 def test_strokes_grow_with_the_picture(photo: Path, style: Path, way: dict[str, Any]) -> None:
     large = painted(open_brief(brief(style, **way)).on(photo))
     small = painted(open_brief(brief(style, **{**way, "size": 96})).on(photo))
@@ -68,6 +68,27 @@ def test_what_is_not_painted_stays_to_the_pixel(photo: Path, style: Path, tmp_pa
         pixels, source = painted(open_brief(parted).on(photo)).pixels, read(photo, 240).pixels
         assert torch.equal(pixels[..., :101], source[..., :101])
         assert (pixels[..., 110:] - source[..., 110:]).abs().mean() > 0.03
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_masks_and_strength_count_once(photo: Path, style: Path, tmp_path: Path, way: dict[str, Any]) -> None:
+    Image.fromarray(np.full((180, 240), 128, np.uint8)).save(tmp_path / "half.png")
+    asked, source = brief(style, **way), read(photo, 240).pixels
+    whole = painted(open_brief(asked).on(photo)).pixels
+    region = asked.regions[0].model_copy(update={"mask": str(tmp_path / "half.png")})
+    half = painted(open_brief(asked.model_copy(update={"regions": (region,)})).on(photo)).pixels
+    share = ((half - source) * (whole - source)).sum() / (whole - source).square().sum()
+    assert 0.42 < float(share) < 0.58
+    untouched = painted(open_brief(brief(style, **way, strength=0.0)).on(photo)).pixels
+    assert torch.equal(untouched, source)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_preview_is_as_large_as_what_is_painted(photo: Path, style: Path, way: dict[str, Any]) -> None:
+    *_, step = open_brief(brief(style, **way, color="harmony")).on(photo).steps()
+    preview, result = step.preview(), step.picture()
+    assert preview.size == (72, 96)
+    assert (resample(result.pixels, preview.size) - preview.pixels).abs().mean() < 0.02
 
 
 def test_its_record_makes_it_again_from_where_it_was_left(photo: Path, style: Path) -> None:

@@ -69,7 +69,7 @@ class Keeper:
         from impasto.media.writing import write
 
         try:
-            write(step.picture(), preview, force=True)
+            write(step.preview(), preview, force=True)
         except OutputError as error:
             print(f"impasto: no preview from now on: {error}", file=sys.stderr)
             self.preview = None

@@ -14,7 +14,7 @@ from impasto.brief import Brief
 from impasto.device import choose_device, free_memory, telling_when_memory_ends
 from impasto.errors import TooLargeError
 from impasto.media.enlarge import enlarged
-from impasto.media.geometry import fit
+from impasto.media.geometry import fit, resample
 from impasto.media.image import Picture
 from impasto.provenance import Record
 from impasto.recipes.estimate import Estimate, refused, timed
@@ -26,8 +26,8 @@ from impasto.settings import SMALLEST_SIZE, Look
 
 if TYPE_CHECKING:
     from impasto.engine.optimize import State
-    from impasto.recipes.one_pass import OnePass
-    from impasto.recipes.optimize import Optimization
+    from impasto.recipes.one_pass import OnePass, OnePassPainting
+    from impasto.recipes.optimize import Optimization, OptimizedPainting
 
 _FIXED, _BYTES = 450e6, 44  # of the process, and for each pixel of the result
 _MASK_BYTES = 24
@@ -56,6 +56,7 @@ class Growing:
             brief = settled(self.brief, small, self.pictures)
             try:
                 below = replace(self.method, brief=brief.sized(painted)).on(small)
+                below = replace(below, layout=replace(below.layout, composes=False))
                 size = self._fitting(shape, size)
             except TooLargeError:
                 if look.size != "max":
@@ -113,12 +114,12 @@ def painted_size(shape: tuple[int, int], look: Look) -> int:
 
 @dataclass(frozen=True)
 class GrownPainting:
-    """A photo (`given`) whose smaller copy is painted (`small`); `brief` and `size` are those of the result."""
+    """A photo (`given`) whose smaller copy is painted (`small`) but not composed; `brief` and `size` are the result's."""
 
     brief: Brief
     pictures: Pictures
     given: Given
-    small: Painting
+    small: OnePassPainting | OptimizedPainting
     size: tuple[int, int]
 
     @cached_property
@@ -133,7 +134,7 @@ class GrownPainting:
     def steps(self, resume: State | None = None) -> Iterator[Step]:
         """Paint the smaller picture; those that steps make are of the full size."""
         for step in self.small.steps(resume):
-            yield replace(step, picture=partial(self._grown, step))
+            yield replace(step, picture=partial(self._grown, step), preview=partial(self._small, step))
 
     def unpainted(self) -> Picture:
         """The photo at the size of the result."""
@@ -156,7 +157,14 @@ class GrownPainting:
     def _layout(self) -> Layout:
         return lay_out(self.brief, self._photo, self.pictures, self.given)
 
+    def _small(self, step: Step) -> Picture:
+        picture, layout = step.picture(), replace(self.small.layout, composes=True)
+        photo = resample(self.small.photo.pixels, picture.size).clamp(0, 1)
+        return replace(picture, pixels=layout.composed(picture.pixels, photo))
+
     def _grown(self, step: Step) -> Picture:
+        if self._layout.empty:
+            return self.unpainted()
         with telling_when_memory_ends(self.size):
             photo = self._photo.pixels
             pixels = enlarged(step.picture().pixels, photo)

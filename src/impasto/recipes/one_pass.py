@@ -163,7 +163,7 @@ class OnePassPainting:
         """
         with telling_when_memory_ends(self.size):
             picture = self._finished(self._painted())
-        yield Step(1.0, "", {}, lambda: picture, lambda: None)
+        yield Step(1.0, "", {}, lambda: picture, lambda: None, lambda: picture)
 
     def unpainted(self) -> Picture:
         """The photo."""

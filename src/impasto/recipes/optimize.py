@@ -187,7 +187,8 @@ class OptimizedPainting:
             settings = settings.model_copy(update={"learning_rate": _GENTLER * settings.learning_rate, "jitter": False})
         with deterministic(), telling_when_memory_ends((scales[-1].height, scales[-1].width)):
             for update in optimize(scales, self._problem(), settings, resume):
-                yield Step(update.done, _told(update), update.losses, _Finisher(self, update), update.state)
+                finisher = _Finisher(self, update)
+                yield Step(update.done, _told(update), update.losses, finisher, update.state, finisher)
 
     def scales(self) -> list[Scale]:
         """The sizes to paint at.

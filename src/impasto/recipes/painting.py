@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 class Step:
     """How far a painting has come: the share of the work that is done, what the losses are, and the picture.
 
-    `picture` makes the picture as it is now, its record inside; `state` gives what is needed to go on from here, where
+    `picture` makes the picture as it is now, its record inside; `preview` the same, where the result is larger than what
+    is painted not enlarged; `state` gives what is needed to go on from here, where
     that can be; it holds until the next step, so copy it to keep it.
     """
 
@@ -32,6 +33,7 @@ class Step:
     losses: Mapping[str, float]
     picture: Callable[[], Picture]
     state: Callable[[], State | None]
+    preview: Callable[[], Picture]
 
 
 class Painting(Protocol):

@@ -30,12 +30,14 @@ _SEEN_AT, _SEEN_LAYERS = 480, ("relu3_1", "relu4_1")
 class Layout:
     """What is painted: regions whose strength is a number, and their masks; None where one region is everywhere.
 
-    `origin` holds, for each, the number of the brief's region that it comes from.
+    `origin` holds, for each, the number of the brief's region that it comes from. Unless it `composes`, what is
+    painted stays as it is, for a larger layout to compose.
     """
 
     regions: tuple[Region, ...]
     origin: tuple[int, ...]
     masks: Masks | None
+    composes: bool = True
 
     @property
     def strengths(self) -> list[float]:
@@ -49,6 +51,8 @@ class Layout:
 
     def composed(self, painted: Tensor, photo: Tensor) -> Tensor:
         """`painted` in the colours that its regions ask for, the photo around it: all (1, 3, H, W) in [0, 1]."""
+        if not self.composes:
+            return painted
         if self.masks is None:
             return finished(painted, self.regions[0].color or "style", photo)
         result = painted

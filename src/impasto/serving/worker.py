@@ -130,7 +130,7 @@ class Worker:
             if heart.ended or self.leaving.is_set():
                 break
             if step.done < 1 and heart.preview_is_due:
-                self.storage.put(files.preview(job), self._shown(step.picture()))
+                self.storage.put(files.preview(job), self._shown(step.preview()))
                 heart.tell_of_preview()
         if heart.lost:
             return False
