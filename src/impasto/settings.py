@@ -174,7 +174,9 @@ class Recipe(OptimizerSettings, Look):
         (0, 0, 12, 6, 9),
         description="Steps at long sides of 128, 256, 512, 1024, 2048 px, then halved; 0: not there.",
     )
-    jitter: bool = Field(False, description="Move the picture by a pixel between steps: less grain, but more steps.")
+    jitter: bool = Field(
+        False, description="Move the picture by a pixel between steps up to 1024 px, too: less grain, but more steps."
+    )
     tile: int = Field(
         -1,
         ge=-1,

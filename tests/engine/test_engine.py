@@ -84,9 +84,9 @@ def test_every_optimizer_goes_down(optimizer: str) -> None:
 
 
 def test_patience_leaves_a_size_early() -> None:
-    assert len(run(OptimizerSettings(learning_rate=1.0, decay=0.15, optimizer="lbfgs", patience=3))) < len(
-        run(OptimizerSettings())
-    )
+    steps = run(OptimizerSettings(learning_rate=1.0, decay=0.15, optimizer="lbfgs", patience=3))
+    assert len(steps) < len(run(OptimizerSettings()))
+    assert [step.done == 1 for step in steps] == [False] * (len(steps) - 1) + [True]
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "sgd", "lbfgs"])

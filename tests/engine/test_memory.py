@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from impasto.encoders.compact import load_compact
-from impasto.engine.memory import SMALLEST_TILE, IN_ONE_PIECE, footprint
+from impasto.engine.memory import IN_ONE_PIECE, SMALLEST_TILE, footprint
 from impasto.settings import Recipe
 
 MEASURE = """
@@ -34,7 +34,12 @@ RECIPE, COMPACT = Recipe(), load_compact()
 @pytest.mark.skipif(sys.platform != "linux", reason="VmHWM is Linux's: ru_maxrss counts the parent's memory, too")
 @pytest.mark.parametrize(
     ("regions", "tile", "loss"),
-    [(0, IN_ONE_PIECE, "wasserstein"), (2, IN_ONE_PIECE, "wasserstein"), (0, 256, "wasserstein"), (0, IN_ONE_PIECE, "sliced")],
+    [
+        (0, IN_ONE_PIECE, "wasserstein"),
+        (2, IN_ONE_PIECE, "wasserstein"),
+        (0, 256, "wasserstein"),
+        (0, IN_ONE_PIECE, "sliced"),
+    ],
 )
 def test_the_estimate_is_within_a_quarter(regions: int, tile: int, loss: str) -> None:
     command = [sys.executable, "-c", MEASURE, "900", str(regions), str(tile), loss]

@@ -19,7 +19,7 @@ See = Callable[[Tensor, Sequence[Term]], Iterator[tuple[str, Tensor]]]
 """(layer, features) of pixels (1, 3, H, W) for every layer of the terms."""
 
 STILL = ((0, 0),)
-JITTER = ((0, 0), (1, 1), (0, 1), (1, 0))
+JITTER = ((0, 0), (1, 1), (0, -1), (-1, 0))  # pooling falls on all four kinds of places; together no way
 
 
 @dataclass

@@ -91,7 +91,8 @@ def optimize(
                 walk.enter(index, problem.place(scale, walk.picture() if index else None))
             while walk.step < scale.steps and not walk.stuck():
                 total, losses = walk.advance(objective, walk.step / scale.steps)
-                done = (before + scale.cost * walk.step / scale.steps) / cost
+                ended = index + 1 == len(scales) and (walk.step == scale.steps or walk.stuck())
+                done = 1.0 if ended else (before + scale.cost * walk.step / scale.steps) / cost
                 yield Update(
                     index + 1, len(scales), walk.step, scale.steps, losses, total, done, walk.picture(), walk.state
                 )

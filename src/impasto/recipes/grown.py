@@ -114,7 +114,7 @@ def painted_size(shape: tuple[int, int], look: Look) -> int:
 
 @dataclass(frozen=True)
 class GrownPainting:
-    """A photo (`given`) whose smaller copy is painted (`small`) but not composed; `brief` and `size` are the result's."""
+    """A photo (`given`) whose smaller copy is painted, not composed (`small`); `brief` and `size` are the result's."""
 
     brief: Brief
     pictures: Pictures

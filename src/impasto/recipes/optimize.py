@@ -184,7 +184,7 @@ class OptimizedPainting:
             return
         settings = self.recipe
         if self.work.before is not None:
-            settings = settings.model_copy(update={"learning_rate": _GENTLER * settings.learning_rate, "jitter": False})
+            settings = settings.model_copy(update={"learning_rate": _GENTLER * settings.learning_rate})
         with deterministic(), telling_when_memory_ends((scales[-1].height, scales[-1].width)):
             for update in optimize(scales, self._problem(), settings, resume):
                 finisher = _Finisher(self, update)

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 class Step:
     """How far a painting has come: the share of the work that is done, what the losses are, and the picture.
 
-    `picture` makes the picture as it is now, its record inside; `preview` the same, where the result is larger than what
-    is painted not enlarged; `state` gives what is needed to go on from here, where
-    that can be; it holds until the next step, so copy it to keep it.
+    `picture` makes the picture as it is now, its record inside; `preview` the same no larger than it is painted.
+    `state` gives what is needed to go on from here, where that can be; it holds until the next step, so copy it to keep
+    it.
     """
 
     done: float
