@@ -310,3 +310,14 @@ def test_an_animation_is_told_that_one_frame_is_painted(
         )
         told = "first frame is painted" in capsys.readouterr().err
         assert told == (count > 1 and suffix != ".png"), path
+
+
+def test_a_format_that_cannot_hold_the_result_is_told_before_the_work(
+    save: Any, style: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wide = save("wide.png", 64, 1024)
+    for suffix, size in ((".webp", 16384), (".avif", 16400)):
+        out = tmp_path / f"out{suffix}"
+        assert run("paint", wide, style, "-o", out, "--engine", "instant", "--size", size) == 2
+        assert "holds at most" in capsys.readouterr().err
+        assert not out.exists()

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -26,10 +27,12 @@ from impasto.media.film import Frame
 from impasto.media.image import Picture, read
 from impasto.media.video import VideoFilm
 from impasto.metrics.film import steadiness
+from impasto.provenance import Record
 from impasto.recipes.film import PIECE, FilmOptions, FilmWork
 from impasto.recipes.frames import FramePainter
 from impasto.recipes.painting import open_brief, painted
 from impasto.recipes.pictures import Pictures
+from impasto.recipes.strength import Draft
 
 from clips import clip, moving, packets
 from door import run
@@ -306,3 +309,16 @@ def test_a_painting_in_the_photo_s_colours_follows_each_photo(save: Any, style: 
     method = open_brief(brief)
     painted(method.on(first))
     assert torch.equal(painted(method.on(second)).pixels, painted(open_brief(brief).on(second)).pixels)
+
+
+def test_a_strength_that_is_chosen_is_chosen_once(film: Path, style: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    chosen: list[float] = []
+
+    def drafts(*_: object) -> Iterator[Draft]:
+        chosen.append(0.4 + 0.1 * len(chosen))
+        yield Draft(chosen[-1], 0.3)
+
+    monkeypatch.setattr("impasto.recipes.strength.drafts", drafts)
+    frames = [*impasto.film(film, style, size=64, stop=0.12, strength="auto")]
+    strengths = {Record.from_xmp(frame.picture.metadata or b"").brief["settings"]["strength"] for frame in frames}
+    assert (len(frames), strengths, chosen) == (3, {0.4}, [0.4])

@@ -99,6 +99,7 @@ def paint(
         check_apart([path, *target.records(), work.preview], brief.files())
         _refuse_in_one_pass(brief, work)
         painting = _painting(photo, brief, target, work, pictures)
+        target.check_holds(painting.size)
         if moves(photo):
             print(f"{photo.name} moves; its first frame is painted, and impasto film paints all.", file=sys.stderr)
         if work.estimate:

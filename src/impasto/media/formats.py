@@ -21,6 +21,7 @@ FORMATS: dict[str, Format] = {
     ".gif": "gif",
 }
 DEEP = ("png", "tiff")
+LONGEST_SIDE: dict[Format, int] = {"webp": 16383, "avif": 16384, "jpeg": 65500, "gif": 65535}
 LOSSLESS = ("png", "tiff", "bmp", "gif")
 WITHOUT_METADATA = ("bmp", "gif")
 

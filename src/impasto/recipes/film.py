@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -175,10 +174,12 @@ class FilmWork:
         plan = Plan.open(self.folder, self._key, resume=resume)
         frames = ahead(lambda: self.film.frames(self.options.start, self.options.stop))
         try:
-            skipped = deque(islice(frames, plan.frames), maxlen=1)
             self.held = plan.held
             painter = FramePainter(self.brief, self.pictures, self.options.steady)
-            past = plan.past(painter.sized(skipped[0].picture).pixels) if skipped else None
+            last = None
+            for last in islice(frames, plan.frames):
+                painter.settle(last.picture)
+            past = plan.past(painter.sized(last.picture).pixels) if last else None
             yield from self._pieces(plan, painter, frames, past)
         except ImpastoError:
             if not plan.parts:

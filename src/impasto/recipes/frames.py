@@ -21,6 +21,7 @@ from impasto.recipes.grown import Growing
 from impasto.recipes.moving_masks import MovingMasks
 from impasto.recipes.painting import open_brief, painted
 from impasto.recipes.pictures import Pictures
+from impasto.recipes.strength import is_automatic, settled
 
 STEADY = 0.95
 _AHEAD = 2
@@ -62,7 +63,8 @@ class _Seen:
 
 class FramePainter:
     """A brief for all frames of a film; `steady` is from 0, each frame on its own, to 1, as steady as can be.
-    Motion is measured at `motion_share` of the size: at half of it for a third of the time, less exactly.
+    Motion is measured at `motion_share` of the size: at half of it for a third of the time, less exactly. A strength
+    that is `auto` is chosen by the first frame, for all.
 
     Raises:
         SettingsError: `steady` is out of range, or an extra is missing.
@@ -91,6 +93,12 @@ class FramePainter:
         (seen,) = self._seen([frame], past.photo if past else None)
         return self._next(seen, past)
 
+    def settle(self, picture: Picture) -> None:
+        """Choose a strength that is `auto` by this frame; what is chosen stays."""
+        if is_automatic(self.brief):
+            self.brief = settled(self.brief, self.sized(picture), self.pictures)
+            self.method = open_brief(self.brief, self.pictures)
+
     def sized(self, picture: Picture) -> Picture:
         """A frame at the size of the result."""
         size = self.brief.settings.size
@@ -109,6 +117,7 @@ class FramePainter:
     def _next(self, seen: _Seen, past: Past | None) -> PaintedFrame:
         frame, picture, cut, flow = seen.frame, seen.picture, seen.cut, seen.flow
         photo = picture.pixels
+        self.settle(picture)
         masks = self.masks.on(frame, picture, past.masks if past else {}, flow)
         method = self.method.sized(max(picture.size))
         method = method.with_masks(_as_pictures(masks)) if masks else method

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from impasto.errors import SettingsError
 from impasto.media.files import check_apart, check_writable, replacing
-from impasto.media.formats import WITHOUT_METADATA, Format
+from impasto.media.formats import LONGEST_SIDE, WITHOUT_METADATA, Format
 from impasto.media.writing import check_format, write
 from impasto.provenance import Record
 
@@ -48,6 +48,14 @@ class Output:
         for path in (self.path, *records):
             check_writable(path, force=force)
         check_apart([self.path, *records, *besides], inputs)
+
+    def check_holds(self, size: tuple[int, int]) -> None:
+        """Raise `SettingsError` where the format cannot hold a picture of `size` (height, width)."""
+        longest = LONGEST_SIDE.get(self.format, max(size))
+        if max(size) > longest:
+            raise SettingsError(
+                f"A {self.path.suffix} holds at most {longest} pixels a side, not {max(size)}; write a .png or .tif."
+            )
 
     @property
     def format(self) -> Format:
