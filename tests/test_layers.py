@@ -11,7 +11,7 @@ import impasto
 
 PACKAGE = Path(impasto.__file__).parent
 FLOORS = [
-    {"errors", "device", "masks", "processes", "weights", "provenance"},
+    {"errors", "device", "masks", "luma", "processes", "weights", "provenance"},
     {"media", "encoders", "losses", "models", "controls"},
     {"engine", "shelf", "jobs", "client", "identity", "storage"},
     {"settings", "export", "signing"},

@@ -254,6 +254,8 @@ def test_what_the_door_refuses(film: Path, style: Path, tmp_path: Path, capsys: 
         ([film, style, "-o", tmp_path / "o.mp4", "--from", "x"], "Expected a time like 12.5"),
         ([film, style, "-o", tmp_path / "o.mp4", "--steady", 2], "--steady from 0 to 1"),
         ([film, style, "-o", tmp_path / "o.mp4", "--codec", "h246"], "no codec called 'h246'"),
+        ([film, style, "-o", tmp_path / "o.gif", "--codec", "h264"], "leave them out"),
+        ([film, style, "-o", tmp_path / "o_%03d.png", "--drop", "audio"], "leave them out"),
         ([film, style, "-o", tmp_path / "o.mp4", "--resume"], "no unfinished film"),
         ([film, style, "-o", tmp_path / "o.mp4", "--from", "9"], "no frame between those times"),
     ):  # fmt: skip

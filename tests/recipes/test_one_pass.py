@@ -17,6 +17,7 @@ from impasto.brief import of_painting
 from impasto.encoders import load_encoder
 from impasto.errors import PictureError, SettingsError, TooLargeError, UnknownName
 from impasto.media.image import Picture, read
+from impasto.recipes.feedforward import FeedForward
 from impasto.recipes.painting import open_brief
 from impasto.recipes.painting import painted as finished
 from impasto.shelf.engines import chosen_engine
@@ -251,6 +252,21 @@ def test_memory_is_looked_at_before(photo: Path, style: Path, monkeypatch: pytes
     monkeypatch.setattr("impasto.recipes.one_pass.free_memory", lambda device: 1_000_000_000)
     with pytest.raises(TooLargeError, match=r"in one pass takes about .* give --size \d+ or less"):
         painted(photo, style, size=16000, painted_size=16000)
+
+
+def test_where_memory_is_scarce_it_is_drawn_in_strips(
+    photo: Path, style: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    large: list[torch.Size] = []
+    draw = FeedForward._draw_large
+    monkeypatch.setattr(FeedForward, "_draw_large", lambda self, *all: large.append(all[0].shape) or draw(self, *all))
+    whole = painted(photo, style, size=1200)
+    assert not large
+    strips = painted(photo, style, size=1200, memory="600MB")
+    assert large == [strips.shape]
+    assert (whole - strips).abs().mean() < 0.5 / 255
+    with pytest.raises(TooLargeError, match="--size"):
+        painted(photo, style, size=1200, memory="520MB")
 
 
 def test_memory_that_ends_on_the_way_is_one_sentence(

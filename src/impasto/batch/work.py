@@ -20,6 +20,7 @@ from impasto.brief import Brief
 from impasto.errors import ImpastoError, InputError, OutputError
 from impasto.library.folder import licence_of
 from impasto.media.files import check_apart, check_name, make_folder
+from impasto.media.formats import quality_in
 from impasto.media.image import MAX_PIXELS, Picture
 from impasto.processes import deaf_to_interrupts
 from impasto.recipes.grown import Growing
@@ -176,7 +177,7 @@ def _write(batch: Batch, job: BatchJob, picture: Picture) -> None:
 
     path = batch.folder / job.output
     make_folder(path.parent)
-    Output(path, batch.quality).write(picture)
+    Output(path, quality_in(path, batch.quality)).write(picture)
 
 
 def _job(pair: Pair, brief: Brief, hashes: dict[str, str]) -> BatchJob:

@@ -129,12 +129,12 @@ def _run(job: FilmWork, *, resume: bool) -> None:
     """Paint, showing how it goes; write the film, also when interrupted."""
     began, step = time.monotonic(), None
     with stop_between_steps("this frame") as interrupt, progress_line() as progress:
-        task, first = progress.add_task(job.output.name, total=1.0, note=""), 0
+        task, first = progress.add_task(job.output.name, total=1.0, note=""), None
         log = Log(progress, _TOLD_SECONDS)
         steps = job.steps(resume=resume)
         try:
             for step in steps:
-                first = first or step.frames - 1
+                first = step.frames - 1 if first is None else first
                 note = _note(step, first, time.monotonic() - began)
                 progress.update(task, completed=step.done, note=note)
                 log.tell(step.done, note)

@@ -81,8 +81,9 @@ class StyleOptions:
     """Which engine paints, and how styles are mixed.
 
     Args:
-        engine: optimize (the default), instant (any painting in one pass), or a model file (.impasto, .onnx).
-        preset: balanced (the default), draft, best, gatys (the 2016 paper; needs VGG-19), or a JSON file of settings.
+        engine: optimize (by steps), instant (any painting in one pass), or a model file (.impasto, .onnx). Unless you
+            or a style says otherwise, `paint` takes optimize, and other commands instant.
+        preset: balanced, draft, best, gatys (the 2016 paper; needs VGG-19), or a JSON file of settings.
         blend: Weights of several styles, like 2:1; equal by default.
         weights: A file of weights for the encoder: .safetensors, or .pth without code.
     """

@@ -81,7 +81,6 @@ def paint(
     from impasto.cli.streams import files_for_streams
     from impasto.library.folder import licence_of
     from impasto.media.files import check_apart
-    from impasto.media.image import moves
     from impasto.recipes.asked import Asked, parse_blend
     from impasto.recipes.output import Output
     from impasto.recipes.pictures import Pictures
@@ -99,9 +98,6 @@ def paint(
         check_apart([path, *target.records(), work.preview], brief.files())
         _refuse_in_one_pass(brief, work)
         painting = _painting(photo, brief, target, work, pictures)
-        target.check_holds(painting.size)
-        if moves(photo):
-            print(f"{photo.name} moves; its first frame is painted, and impasto film paints all.", file=sys.stderr)
         if work.estimate:
             opened = time.monotonic() - began
             print(painting.estimate().after(opened))
@@ -111,11 +107,8 @@ def paint(
 
 def _check(target: Output, inputs: list[str | Path | None], work: WorkOptions, *, force: bool) -> None:
     """Say before the work what would prevent the result from being written."""
-    from impasto.media.formats import LOSSLESS
     from impasto.recipes.output import Output
 
-    if target.quality is not None and target.format in LOSSLESS:
-        raise SettingsError(f"A {target.path.suffix} loses nothing; leave --quality out, or write a .jpg or .webp.")
     target.check([str(path) for path in inputs if path is not None], force=force or work.resume, besides=[work.preview])
     if work.preview is not None:
         Output(work.preview).check(force=force or work.resume)
@@ -131,6 +124,7 @@ def _refuse_in_one_pass(brief: Brief, work: WorkOptions) -> None:
 
 def _painting(photo: Path, brief: Brief, target: Output, work: WorkOptions, pictures: Pictures) -> Painting:
     """The photo, the brief and its pictures opened; what is `auto` or `max` has become a number."""
+    from impasto.media.image import moves
     from impasto.recipes.output import checkpoint_path
     from impasto.recipes.painting import open_brief
     from impasto.recipes.strength import drafts, is_automatic, with_strength
@@ -146,7 +140,11 @@ def _painting(photo: Path, brief: Brief, target: Output, work: WorkOptions, pict
                 progress.update(task, note=f"{draft.strength:.2f}: content distance {draft.content:.3f}")
         print(f"strength {draft.strength:g}, at a content distance of {draft.content:.2f}", file=sys.stderr)
         brief = with_strength(brief, draft.strength)
-    return open_brief(brief, pictures).on(photo)
+    painting = open_brief(brief, pictures).on(photo)
+    target.check_holds(painting.size)
+    if moves(photo):
+        print(f"{photo.name} moves; its first frame is painted, and impasto film paints all.", file=sys.stderr)
+    return painting
 
 
 def _run(painting: Painting, target: Output, work: WorkOptions, began: float) -> None:

@@ -13,7 +13,7 @@ from cyclopts import Parameter
 
 from impasto.cli.progress import progress_line
 from impasto.errors import RecordError
-from impasto.media.formats import named_as_picture
+from impasto.media.formats import named_as_picture, quality_in
 
 if TYPE_CHECKING:
     from impasto.brief import Brief
@@ -56,7 +56,7 @@ def reproduce(
     kept = None
     if output is not None:
         quality, depth, dpi = (record.output.get(name) for name in ("quality", "depth", "dpi"))
-        kept = Output(output, quality, depth, dpi)
+        kept = Output(output, quality_in(output, quality), depth, dpi)
         kept.check([picture, target, photo, *pictures.files(), weights], force=force)
     again = replace(_painted(record, photo, brief, pictures), metadata=packet or record.to_xmp())
     if kept is not None:
@@ -133,7 +133,7 @@ def _compare(target: Path, again: Picture, record: Record) -> int:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / target.name
         quality, depth, dpi = (record.output.get(name) for name in ("quality", "depth", "dpi"))
-        write(again, path, quality=quality, depth=depth, dpi=dpi)
+        write(again, path, quality=quality_in(path, quality), depth=depth, dpi=dpi)
         if path.read_bytes() == target.read_bytes():
             print(f"{target} is reproduced byte for byte.")
             return 0

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal
 
+from impasto.luma import luma
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -16,7 +18,6 @@ Color = Literal["style", "content", "match", "histogram", "harmony"]
 COLORS: tuple[Color, ...] = ("style", "content", "match", "histogram", "harmony")
 OF_PHOTO: tuple[Color, ...] = ("match", "histogram")  # the painting takes the photo's colours before it is a style
 
-_LUMA = (0.299, 0.587, 0.114)
 _ROWS = 256
 _ROTATIONS, _LEVELS, _SAMPLES = 6, 256, 1 << 16
 _TO_CONES = ((0.4122214708, 0.5363325363, 0.0514459929), (0.2119034982, 0.6806995451, 0.1073969566),
@@ -93,9 +94,7 @@ def keep_palette(picture: Tensor, photo: Tensor) -> Tensor:
     """
 
     def kept(picture: Tensor, photo: Tensor) -> Tensor:
-        weights = picture.new_tensor(_LUMA).view(1, 3, 1, 1)
-        light = (picture * weights).sum(1, keepdim=True)
-        return _displayable(light, photo - (photo * weights).sum(1, keepdim=True))
+        return _displayable(luma(picture), photo - luma(photo))
 
     return _by_rows(kept, picture, photo)
 

@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from impasto.errors import FilmError, SettingsError
+from impasto.luma import luma
 
 _LARGEST = 640  # long side at which motion is measured
 _SAME = 0.06  # difference of a photo, carried along, by which trust falls to a third
@@ -123,8 +124,7 @@ def _finder() -> Any:
 
 
 def _grey(frame: Tensor) -> np.ndarray[Any, Any]:
-    luma = (frame * frame.new_tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)).sum(1)[0]
-    grey: np.ndarray[Any, Any] = luma.mul(255).round_().clamp_(0, 255).to(torch.uint8).numpy()
+    grey: np.ndarray[Any, Any] = luma(frame)[0, 0].mul(255).round_().clamp_(0, 255).to(torch.uint8).numpy()
     return grey
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from impasto.errors import UnknownName
+from impasto.errors import SettingsError, UnknownName
 
 if TYPE_CHECKING:
     from impasto.encoders.encoder import Encoder
@@ -28,6 +28,7 @@ def load_encoder(
 
     Raises:
         UnknownName: no such encoder.
+        SettingsError: another pooling of a residual network.
         WeightsError: no weights, damaged ones, or those of another network.
     """
     if name == "compact" or name == "compact2":
@@ -39,6 +40,8 @@ def load_encoder(
     if name == "resnet18" or name == "resnet34" or name == "resnet50":
         from impasto.encoders.resnet import load_resnet
 
+        if pooling != "max":
+            raise SettingsError(f"Residual networks pool in one way; leave pooling out, or give max, not {pooling}.")
         return load_resnet(name, weights)
     from impasto.encoders.normalise import normalise
     from impasto.encoders.vgg import load_vgg

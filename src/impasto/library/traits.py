@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from impasto.encoders.encoder import Encoder
+from impasto.luma import LUMA, luma
 
 SIZE = 256
 _LAYERS = ("relu2_1", "relu3_1", "relu4_1")
 _QUANTILES = 16
-_LUMA = (0.299, 0.587, 0.114)
-_OPPONENT = ((0.299, 0.587, 0.114), (0.5, -0.419, -0.081), (-0.169, -0.331, 0.5))
+_OPPONENT = (LUMA, (0.5, -0.419, -0.081), (-0.169, -0.331, 0.5))
 
 Numbers = NDArray[np.float32]
 
@@ -61,7 +61,7 @@ def _colors(picture: Tensor) -> Numbers:
 
 def _coarseness(picture: Tensor) -> float:
     """The wavelength at the middle of the spectrum's energy, trends aside: half of the detail is finer."""
-    light = (picture * picture.new_tensor(_LUMA).view(1, 3, 1, 1)).sum(1)[0]
+    light = luma(picture)[0, 0]
     height, width = light.shape
     window = torch.hann_window(height)[:, None] * torch.hann_window(width)
     power = torch.fft.rfft2((light - light.mean()) * window).abs().square()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor
 
-_LUMA = (0.299, 0.587, 0.114)
+from impasto.luma import luma
+
 _PERIOD = 8
 _FLOOR = 2 / 255
 _LIGHTNESS = 10.0
@@ -16,7 +17,7 @@ def grid_regularity(pictures: Tensor) -> Tensor:
     Detail is the logarithm of luma's absolute second differences. Its mean for each of the eight phases should be the
     same; what is measured is their mean absolute deviation, and that of luma's own means, ten times.
     """
-    light = (pictures * pictures.new_tensor(_LUMA).view(1, 3, 1, 1)).sum(1)
+    light = luma(pictures)[:, 0]
     total = pictures.new_zeros(())
     for across in (light, light.mT):
         detail = (across.diff(n=2, dim=2).abs() + _FLOOR).log()

@@ -6,12 +6,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from impasto.luma import luma
 from impasto.media.geometry import resample
 
 _REACH = 4
 _FLAT = 1e-3  # variance of luma in [0, 1] below which a place has no edges
 _STEEPEST = 2.0
-_LUMA = 0.299, 0.587, 0.114
 
 
 def enlarged(painted: Tensor, photo: Tensor) -> Tensor:
@@ -21,11 +21,10 @@ def enlarged(painted: Tensor, photo: Tensor) -> Tensor:
     photo around it: the slope of a line through both in 9x9 pixels (a guided filter; He et al., 2013).
     """
     small, size = (painted.shape[2], painted.shape[3]), (photo.shape[2], photo.shape[3])
-    luma = sum(weight * photo[:, number : number + 1] for number, weight in enumerate(_LUMA))
-    assert isinstance(luma, Tensor)
-    seen = resample(luma, small)
+    light = luma(photo)
+    seen = resample(light, small)
     slope = _slope(painted, seen)
-    detail = luma.sub_(resample(seen, size))
+    detail = light.sub_(resample(seen, size))
     result = torch.empty_like(photo)
     for channel in range(3):
         own = slice(channel, channel + 1)
@@ -34,11 +33,11 @@ def enlarged(painted: Tensor, photo: Tensor) -> Tensor:
     return result
 
 
-def _slope(painted: Tensor, luma: Tensor) -> Tensor:
-    """How much (1, 3, h, w) each channel changes with `luma` (1, 1, h, w) around each place."""
-    mean = _around(luma)
-    variance = _around(luma.square()).sub_(mean.square()).clamp_min_(0)
-    covariance = _around(painted * luma).sub_(_around(painted) * mean)
+def _slope(painted: Tensor, light: Tensor) -> Tensor:
+    """How much (1, 3, h, w) each channel changes with `light` (1, 1, h, w) around each place."""
+    mean = _around(light)
+    variance = _around(light.square()).sub_(mean.square()).clamp_min_(0)
+    covariance = _around(painted * light).sub_(_around(painted) * mean)
     return _around((covariance / variance.add_(_FLAT)).clamp_(-_STEEPEST, _STEEPEST))
 
 

@@ -22,8 +22,13 @@ FORMATS: dict[str, Format] = {
 }
 DEEP = ("png", "tiff")
 LONGEST_SIDE: dict[Format, int] = {"webp": 16383, "avif": 16384, "jpeg": 65500, "gif": 65535}
-LOSSLESS = ("png", "tiff", "bmp", "gif")
+WITHOUT_QUALITY = ("png", "tiff", "bmp", "gif")
 WITHOUT_METADATA = ("bmp", "gif")
+
+
+def quality_in(path: PurePath, quality: int | None) -> int | None:
+    """`quality`, where the format of the suffix has one."""
+    return None if FORMATS.get(path.suffix.lower()) in WITHOUT_QUALITY else quality
 
 
 def named_as_picture(path: PurePath) -> bool:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from impasto.errors import SettingsError, UnknownName
 from impasto.media.files import replacing
-from impasto.media.formats import DEEP, FORMATS, Format
+from impasto.media.formats import DEEP, FORMATS, WITHOUT_QUALITY, Format
 from impasto.media.image import Depth, Picture
 
 if TYPE_CHECKING:
@@ -66,6 +66,8 @@ def check_format(path: Path, *, quality: int | None = None, depth: int | None = 
     if path.suffix.lower() not in FORMATS:
         raise UnknownName("picture format", path.suffix, FORMATS)
     kind = FORMATS[path.suffix.lower()]
+    if quality is not None and kind in WITHOUT_QUALITY:
+        raise SettingsError(f"A {path.suffix} has no quality to choose; leave it out, or write a .jpg, .webp or .avif.")
     if quality is not None and not 1 <= quality <= 100:
         raise SettingsError(f"Expected a quality from 1 to 100, not {quality}.")
     if depth not in (None, 8, 16):

@@ -18,6 +18,7 @@ from impasto.errors import PictureError, SettingsError
 from impasto.losses import content
 from impasto.losses.gram import moments_of
 from impasto.losses.wasserstein import Wasserstein
+from impasto.luma import luma
 from impasto.media.geometry import resample
 from impasto.media.image import read
 from impasto.metrics.specification import (
@@ -31,7 +32,6 @@ from impasto.metrics.specification import (
     STYLE_LAYERS,
 )
 
-_LUMA = (0.299, 0.587, 0.114)
 _CHROMA = ((0.5, -0.419, -0.081), (-0.169, -0.331, 0.5))
 _SHAPE_TOLERANCE = 0.02
 _FIVE_SCALES = 161
@@ -137,11 +137,6 @@ def perceptual_distance(features: Features, photo: Features) -> float:
         float((F.normalize(features[layer], dim=1) - F.normalize(photo[layer], dim=1)).square().sum(1).mean())
         for layer in PERCEPTUAL_LAYERS
     )
-
-
-def luma(picture: Tensor) -> Tensor:
-    """(1, 1, H, W) in [0, 1] of RGB (1, 3, H, W)."""
-    return (picture * picture.new_tensor(_LUMA).view(1, 3, 1, 1)).sum(1, keepdim=True)
 
 
 def ssim(picture: Tensor, photo: Tensor) -> float:

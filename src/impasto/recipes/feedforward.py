@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -58,6 +59,7 @@ class FeedForward:
     bfloat16: bool
     adapt: int = 0
     judge: Encoder | None = None
+    knows_strips: ClassVar[bool] = True
 
     @staticmethod
     def open(name: str, look: Look) -> FeedForward:

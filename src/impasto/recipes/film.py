@@ -143,6 +143,11 @@ class FilmWork:
             )
         if self.numbered and not (named_as_picture(self.output) and _names_frames(self.output.name)):
             raise SettingsError(f"Expected pictures like frame_%04d.png; got {self.output}.")
+        options, encoded = self.options, suffix in CONTAINERS and not self.numbered
+        if not encoded and (options.codec or options.quality is not None or options.drop):
+            raise SettingsError(
+                f"A codec, its quality and streams to drop are for films; leave them out of {self.output}."
+            )
         inputs = self.film.pictures if isinstance(self.film, NumberedFilm) else [self.source]
         outputs = (self._taken() or [self.picture_path(0)]) if self.numbered else [self.output]
         check_apart(outputs, [*inputs, *self.brief.files()])
@@ -151,7 +156,7 @@ class FilmWork:
             raise OutputError(
                 f"{self.folder} holds an unfinished film; go on with --resume, or begin anew with --force."
             )
-        if suffix in CONTAINERS and not self.numbered:
+        if encoded:
             _ = self.encoding
         if suffix in CONTAINERS and isinstance(self.film, VideoFilm):
             check_streams(self.source, self.output, self.options.drop)

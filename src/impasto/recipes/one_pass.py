@@ -89,10 +89,23 @@ class OnePass:
         ]
 
     def bytes_for(self, shape: tuple[int, int]) -> int:
-        """About the memory for a result of `shape` (height, width)."""
-        pixels = shape[0] * shape[1]
-        fixed, each = _IN_STRIPS if pixels > IN_STRIPS_BEYOND else _WHOLE
-        return max(fixed + pixels * (each + self._kept_bytes), _ADAPTING if self.brief.settings.adapt else 0)
+        """About the memory for a result of `shape` (height, width), drawn as `in_strips` says."""
+        return self._bytes(shape, in_strips=self.in_strips(shape))
+
+    def in_strips(self, shape: tuple[int, int]) -> bool:
+        """Whether a result of `shape` (height, width) is drawn in strips: a large one, or where memory is scarce."""
+        large = shape[0] * shape[1] > IN_STRIPS_BEYOND
+        return self.model.knows_strips and (large or self._bytes(shape, in_strips=False) > self._budget)
+
+    def _bytes(self, shape: tuple[int, int], *, in_strips: bool) -> int:
+        fixed, each = _IN_STRIPS if in_strips else _WHOLE
+        needed = fixed + shape[0] * shape[1] * (each + self._kept_bytes)
+        return max(needed, _ADAPTING if self.brief.settings.adapt else 0)
+
+    @cached_property
+    def _budget(self) -> float:
+        """Bytes that it may take: pixels stay in this machine's memory, whatever device paints."""
+        return self.brief.settings.memory_bytes or free_memory(choose_device("cpu"))
 
     @cached_property
     def _kept_bytes(self) -> int:
@@ -108,20 +121,17 @@ class OnePass:
         )
 
     def _size(self, shape: tuple[int, int]) -> int:
-        """The size that is asked for; for `max` the photo's own, or the largest that memory holds.
-
-        The pixels stay in this machine's memory, whatever device paints.
-        """
-        look, free = self.brief.settings, free_memory(choose_device("cpu"))
+        """The size that is asked for; for `max` the photo's own, or the largest that memory holds."""
+        look = self.brief.settings
         size = max(shape) if look.size == "max" else look.size
         height, width = fit(*shape, size)
-        needed, budget = self.bytes_for((height, width)), look.memory_bytes or free
-        if needed <= budget:
+        if (needed := self.bytes_for((height, width))) <= self._budget:
             return size
         sizes = range(size - 1, SMALLEST_SIZE - 1, -1)
-        fitting = next((smaller for smaller in sizes if self.bytes_for(fit(*shape, smaller)) <= budget), 0)
+        fitting = next((smaller for smaller in sizes if self.bytes_for(fit(*shape, smaller)) <= self._budget), 0)
         if look.size == "max" and fitting:
             return fitting
+        free = free_memory(choose_device("cpu"))
         raise refused(f"Painting {width}x{height} pixels in one pass", needed, free, look, fitting)
 
 
@@ -207,7 +217,10 @@ class OnePassPainting:
         kept = lent or layout.masks is not None or self.work._photo_is_kept(layout.regions)
         if not kept:
             self._drawn_over.append(True)
-        painted = self.work.model.draw(photo, self.style(photo), layout.masks, seed=look.seed, in_place=not kept)
+        in_strips = self.work.in_strips(self.size)
+        painted = self.work.model.draw(
+            photo, self.style(photo), layout.masks, seed=look.seed, in_place=not kept, in_strips=in_strips
+        )
         if not self.work.sources:
             painted = _recolored(painted, photo, layout)
         opacity = [min(1.0, 2 * strength) for strength in layout.strengths]

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import torch
 from torch import Tensor
@@ -54,6 +54,7 @@ class OnnxModel:
     session: Session
     bfloat16: bool = False
     sizes: tuple[int, ...] = (512,)
+    knows_strips: ClassVar[bool] = False
 
     @staticmethod
     def open(path: Path, look: Look) -> OnnxModel:
@@ -114,7 +115,14 @@ class OnnxModel:
         return mixture_at(size, self.sizes, weights / weights.sum())
 
     def draw(
-        self, photo: Tensor, style: Tensor, masks: Masks | None = None, *, seed: int = 0, in_place: bool = False
+        self,
+        photo: Tensor,
+        style: Tensor,
+        masks: Masks | None = None,
+        *,
+        seed: int = 0,
+        in_place: bool = False,
+        in_strips: bool = False,
     ) -> Tensor:
         """`photo` (1, 3, H, W) in [0, 1] painted, of the same size; `seed` names a variation; there are no `masks`.
 

@@ -35,6 +35,11 @@ class Model(Protocol):
         """Whether it computes in bfloat16."""
         ...
 
+    @property
+    def knows_strips(self) -> bool:
+        """Whether it can draw strip by strip, in little memory; it does so with large pictures."""
+        ...
+
     def describe(self, painting: Tensor, mask: Tensor | None = None) -> Targets:
         """What it knows of a picture (1, 3, H, W), or of each part in `mask` (1, R, H, W)."""
         ...
@@ -52,9 +57,19 @@ class Model(Protocol):
         ...
 
     def draw(
-        self, photo: Tensor, style: Any, masks: Masks | None = None, *, seed: int = 0, in_place: bool = False
+        self,
+        photo: Tensor,
+        style: Any,
+        masks: Masks | None = None,
+        *,
+        seed: int = 0,
+        in_place: bool = False,
+        in_strips: bool = False,
     ) -> Tensor:
-        """`photo` (1, 3, H, W) painted in the variation `seed`; `in_place`: perhaps in its own memory."""
+        """`photo` (1, 3, H, W) painted in the variation `seed`; `in_place`: perhaps in its own memory.
+
+        `in_strips`, even if it is not large, if it knows them.
+        """
         ...
 
 

@@ -94,7 +94,7 @@ class StyleTransfer:
         known: dict[Known, Targets] | None = None,
     ) -> None:
         self.side, self.before = side, before
-        lasting = known is not None and all(region.color in (None, "style") for region in layout.regions)
+        lasting = known is not None and all(region.color in ("style", "harmony") for region in layout.regions)
         self._descriptions = known if lasting and known is not None else {}
         self._owners = layout.origin if lasting else range(len(layout.regions))
         self.recipe, self.layout, self.encoder = recipe, layout, encoder

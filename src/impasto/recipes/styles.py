@@ -118,7 +118,9 @@ class SavedStyle:
         path = pictures.path(_file(style))
         state, metadata = read_weights(path)
         if metadata.get(_ENCODER) != sha256(weights_path("compact")):
-            raise WeightsError(f"{path} is no style that this version has saved; make it again with 'impasto style'.")
+            raise WeightsError(
+                f"{path} is no style that this version has saved; make it again with 'impasto style save'."
+            )
         text = metadata.get(_BRIEF)
         return SavedStyle(path, Brief.from_json(text, f"The brief in {path}") if text else None, state)
 
@@ -134,11 +136,6 @@ class SavedStyle:
             WeightsError: it is damaged, or holds paintings instead.
         """
         region, _ = _part(style)
-        if self.brief and ((len(self.brief.regions) > 1 and of_map(style) is None) or not self.state):
-            raise SettingsError(
-                f"{self.path} holds more than the style of one picture: regions, or a painter's styles; give it alone, "
-                "without other styles and regions."
-            )
         prefix = f"{region}." if self.brief else ""
         convolutions = load_encoder("compact").architecture.convolutions
         description: Targets = {}
@@ -184,11 +181,7 @@ class SavedStyle:
             return read(file.name)
 
     def opened(self) -> Brief:
-        """The brief, its styles called by the parts of this file.
-
-        Raises:
-            SettingsError: it was saved before briefs were.
-        """
+        """The brief, which it has, its styles called by the parts of this file."""
         assert self.brief is not None
         regions = []
         for number, region in enumerate(self.brief.regions):
@@ -201,7 +194,7 @@ class SavedStyle:
 
     def _checked(self, key: str, shape: tuple[int, ...]) -> Tensor:
         if key not in self.state or self.state[key].shape != shape or not bool(self.state[key].isfinite().all()):
-            raise WeightsError(f"{self.path} is damaged ({key}); make it again with 'impasto style'.")
+            raise WeightsError(f"{self.path} is damaged ({key}); make it again with 'impasto style save'.")
         return self.state[key]
 
 
