@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from impasto.recipes.one_pass import OnePass, OnePassPainting
     from impasto.recipes.optimize import Optimization, OptimizedPainting
 
-_FIXED, _BYTES = 450e6, 44  # of the process, and for each pixel of the result
+_FIXED, _BYTES = 450e6, 44  # of the process, and for each pixel of the result: 0.85 of what 8192x8192 takes
 _MASK_BYTES = 24
 
 

@@ -16,7 +16,7 @@ from impasto.presets import preset
 from impasto.recipes.pictures import Given, Pictures
 from impasto.settings import Look, Recipe
 
-KEPT = 0.3
+KEPT = 0.3  # about the content distance of `balanced` (`docs/figures.md`)
 _SIZE = 512
 _LAYERS = ("relu3_4", "relu4_2")
 _HALVINGS = 4
