@@ -49,8 +49,8 @@ class Look(BaseModel):
     )
     painted_size: int = Field(
         2048,
-        ge=64,
-        le=32768,
+        ge=SMALLEST_SIZE,
+        le=LARGEST_SIZE,
         description="Long side up to which is painted (a panorama's is longer); larger results are enlarged from it "
         "along the photo's edges. Less makes broader strokes.",
     )

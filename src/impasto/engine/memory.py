@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from impasto.encoders.encoder import IN_STRIPS_BEYOND, Encoder
-from impasto.engine.tiles import STEP
+from impasto.engine.tiles import STEP, window_pixels
 
 IN_ONE_PIECE = 0
 LARGEST_TILE, SMALLEST_TILE = 1024, 128
@@ -38,7 +38,7 @@ class Footprint:
 
     def peak(self, pixels: int, side: int = IN_ONE_PIECE) -> float:
         """Bytes for a picture of so many pixels, in tiles of `side` or in one piece."""
-        window = (side + 2 * (self.reach or 0)) ** 2
+        window = window_pixels(side, self.reach or 0)
         judged, kept = (pixels, 0.0) if side == IN_ONE_PIECE or pixels <= window else (window, self.kept)
         each = self.in_strips if judged > IN_STRIPS_BEYOND else self.judged
         return self.fixed + (self.picture + kept) * pixels + each * judged
@@ -61,7 +61,7 @@ class Footprint:
         whole = (budget - self.fixed) / (self.picture + self.judged)
         if self.reach is None:
             return max(0, int(whole))
-        window = self.judged * (SMALLEST_TILE + 2 * self.reach) ** 2
+        window = self.judged * window_pixels(SMALLEST_TILE, self.reach)
         return max(0, int((budget - self.fixed - window) / (self.picture + self.kept)))
 
 

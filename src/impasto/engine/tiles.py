@@ -75,6 +75,11 @@ def tiles_of(height: int, width: int, side: int, reach: int) -> Iterator[Tile]:
             yield Tile(inner, (spans[0], spans[1]))
 
 
+def window_pixels(side: int, reach: int) -> int:
+    """Of the largest tile, and what is around it; what has no more is judged in one piece."""
+    return (side + 2 * reach) ** 2
+
+
 def overhead(height: int, width: int, side: int, reach: int) -> float:
     """How many times as long a picture takes to judge in tiles: they overlap, and are walked twice, once there only."""
     windows = sum(tile.pixels for tile in tiles_of(height, width, side, reach))

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from impasto.engine.optimize import State
 
 _WHOLE = 335_000_000, 460  # bytes of the process, and for each pixel (`benchmarks/estimate.py`)
-_IN_STRIPS = 480_000_000, 48  # where features lie in strips in files
+_IN_STRIPS = 520_000_000, 48  # where features lie in strips in files
 _ADAPTING = 650_000_000  # bytes of the process while it adapts to a style
 _KEPT_BYTES = 24  # where the photo is needed again
 _MASK_BYTES = 24  # of each region, for its masks at all sizes

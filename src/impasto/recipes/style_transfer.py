@@ -17,7 +17,7 @@ from impasto.engine.judgement import JITTER, STILL, Judgement
 from impasto.engine.optimize import Objective, enlarge
 from impasto.engine.scales import SMALLEST_SIDE, Scale, style_side
 from impasto.engine.start import first_image
-from impasto.engine.tiles import overhead
+from impasto.engine.tiles import overhead, window_pixels
 from impasto.losses.carried import Carried
 from impasto.losses.content import Content
 from impasto.losses.cosine import Cosine
@@ -114,8 +114,7 @@ class StyleTransfer:
 
     def tile_at(self, scale: Scale) -> int:
         """The side of the tiles in which a picture of this size is judged; 0 for in one piece."""
-        window = self.side + 2 * (self._reach or 0)
-        return self.side if scale.height * scale.width > window**2 else 0
+        return self.side if scale.height * scale.width > window_pixels(self.side, self._reach or 0) else 0
 
     def pixels_seen(self, scale: Scale) -> float:
         """At how many pixels a step looks, as far as that takes time: more than there are, in tiles."""
