@@ -29,7 +29,7 @@ def test_the_engine_is_what_the_styles_ask_for() -> None:
     assert painter.engine == "looks"
     assert type(painter.settings) is Look
     assert type(two().settings) is Recipe
-    assert two(settings=preset("draft", size=200)).recipe.steps == (0, 0, 5)
+    assert two(settings=preset("draft", size=200)).recipe.steps == (0, 0, 5, 3)
 
 
 def test_regions_leave_to_the_settings_what_they_do_not_say() -> None:

@@ -23,13 +23,13 @@ def balanced() -> Recipe:
 
 def draft() -> Recipe:
     """A first look."""
-    return Recipe(content_weight=0.17, learning_rate=0.025, decay=0.5, averaging=0.2, steps=(0, 0, 5))
+    return Recipe(content_weight=0.17, learning_rate=0.025, decay=0.5, averaging=0.2, steps=(0, 0, 5, 3))
 
 
 def best() -> Recipe:
     """As good as it gets."""
     return Recipe(
-        content_weight=0.135,
+        content_weight=0.1325,
         content_growth=0.75,
         learning_rate=0.04,
         decay=0.3,
