@@ -82,7 +82,7 @@ def test_blend_preview_and_deep_colour(photo: Path, style: Path, tmp_path: Path)
         (["{photo}", "{style}", "-o", "{out}", "--style-layers.relu9_9", "1"], "relu9_9"),
         (["{photo}", "{style}", "-o", "{out}", "--blend", "1:2"], "blend"),
         (["{photo}", "{style}", "-o", "{out}", "--blend", "a:b"], "weights like 2:1"),
-        (["{photo}", "{style}", "-o", "{out}", "--quality", "0"], "1 to 100"),
+        (["{photo}", "{style}", "-o", "{out}.jpg", "--quality", "0"], "1 to 100"),
         (["{photo}", "{style}", "-o", "{out}", "--quality", "80"], "has no quality"),
         (["{photo}", "{style}", "-o", "{out}", "--depth", "12"], "8, 16"),
         (["{photo}", "{style}", "-o", "{out}", "--weights", "{style}"], "no weights file"),
