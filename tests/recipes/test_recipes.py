@@ -11,6 +11,7 @@ import torch
 import impasto
 from impasto import errors
 from impasto.brief import Brief, of_painting
+from impasto.engine.judgement import JITTER, STILL
 from impasto.errors import PictureError, RecordError, SettingsError, TooLargeError, UnknownName
 from impasto.media.image import Picture, read
 from impasto.presets import PRESETS, preset, read_preset
@@ -53,12 +54,14 @@ def test_every_loss_goes_down(style_loss: str, content_loss: str) -> None:
 
 
 @pytest.mark.parametrize(("pyramid", "deepest"), [(True, 0.3), (False, 1.0)])
-def test_in_large_sizes_the_deepest_style_layer_counts_less(
+def test_large_sizes_move_and_the_deepest_style_layer_counts_less(
     pyramid: bool, deepest: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("impasto.recipes.style_transfer._DEEPEST_UP_TO", 64)
+    monkeypatch.setattr("impasto.recipes.style_transfer._LARGE_BEYOND", 64)
     work = painting(size=128, steps=(2,), pyramid=pyramid, photo=Picture(picture(96, 128)))
-    style, _ = work._problem().objective(work.scales()[-1]).terms  # type: ignore[attr-defined]
+    judgement = work._problem().objective(work.scales()[-1])
+    assert judgement.phases == (JITTER if pyramid else STILL)  # type: ignore[attr-defined]
+    style, _ = judgement.terms  # type: ignore[attr-defined]
     assert style.layers == pytest.approx({"relu1_1": 1.0, "relu2_1": deepest})
 
 

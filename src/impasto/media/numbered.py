@@ -14,6 +14,7 @@ from impasto.media.film import RATE, Frame
 from impasto.media.formats import named_as_picture
 from impasto.media.image import dimensions, read
 
+_FRAME = re.compile(r"%0?\d*d")
 _NUMBER = re.compile(r"(.*?)(%0?(\d*)d|\d+)(\.\w+)$")
 
 
@@ -73,3 +74,16 @@ class NumberedFilm:
                 frame = Frame(last.picture, time, 1 / RATE, held=True)
             last = frame
             yield frame
+
+
+def names_frames(pattern: Path) -> bool:
+    """Whether a name like frame_%04d.png gives each frame a picture of its own."""
+    return named_as_picture(pattern) and pattern.name.count("%") == 1 and _FRAME.search(pattern.name) is not None
+
+
+def named_by(pattern: Path) -> list[Path]:
+    """Files that have the name which a pattern gives to a frame."""
+    before, after = _FRAME.split(pattern.name)
+    named = re.compile(f"{re.escape(before)}(\\d+){re.escape(after)}")
+    found = ((named.fullmatch(path.name), path) for path in sorted(pattern.parent.glob("*")))
+    return [path for match, path in found if match and path.name == pattern.name % int(match[1])]

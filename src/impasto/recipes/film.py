@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,11 +20,10 @@ from impasto.media.animation import AnimatedFilm, write_animation
 from impasto.media.encoding import CONTAINERS, Encoding, Piece, PieceWriter, piece_writer
 from impasto.media.files import check_apart, check_writable, replacing
 from impasto.media.film import ANIMATIONS, Film, Frame, ahead, open_film
-from impasto.media.formats import named_as_picture
 from impasto.media.geometry import fit
 from impasto.media.image import Picture
 from impasto.media.joining import check_streams, join
-from impasto.media.numbered import NumberedFilm
+from impasto.media.numbered import NumberedFilm, named_by, names_frames
 from impasto.media.video import VideoFilm
 from impasto.media.writing import write
 from impasto.processes import in_background
@@ -36,7 +34,6 @@ from impasto.weights.files import sha256
 
 PIECE = 48
 _TICK = Fraction(1, 1000)
-_FRAME = re.compile(r"%0?\d*d")
 
 
 @dataclass(frozen=True)
@@ -99,6 +96,11 @@ class FilmWork:
         """Whether the output is a row of numbered pictures."""
         return "%" in self.output.name
 
+    @property
+    def encoded(self) -> bool:
+        """Whether frames go into a stream, and not each into a picture."""
+        return self.output.suffix.lower() in CONTAINERS and not self.numbered
+
     @cached_property
     def size(self) -> tuple[int, int]:
         """(height, width) of the painted frames."""
@@ -108,8 +110,7 @@ class FilmWork:
     @property
     def written_size(self) -> tuple[int, int]:
         """(height, width) of the film as it is written: encoders want even sides."""
-        encoded = self.output.suffix.lower() in CONTAINERS and not self.numbered
-        return self.encoding.even if encoded else self.size
+        return self.encoding.even if self.encoded else self.size
 
     @cached_property
     def encoding(self) -> Encoding:
@@ -141,24 +142,24 @@ class FilmWork:
             raise SettingsError(
                 f"Expected a film to write ({known}), or pictures like frame_%04d.png; got {self.output}."
             )
-        if self.numbered and not (named_as_picture(self.output) and _names_frames(self.output.name)):
+        if self.numbered and not names_frames(self.output):
             raise SettingsError(f"Expected pictures like frame_%04d.png; got {self.output}.")
-        options, encoded = self.options, suffix in CONTAINERS and not self.numbered
-        if not encoded and (options.codec or options.quality is not None or options.drop):
+        options = self.options
+        if not self.encoded and (options.codec or options.quality is not None or options.drop):
             raise SettingsError(
                 f"A codec, its quality and streams to drop are for films; leave them out of {self.output}."
             )
         inputs = self.film.pictures if isinstance(self.film, NumberedFilm) else [self.source]
-        outputs = (self._taken() or [self.picture_path(0)]) if self.numbered else [self.output]
+        outputs = (named_by(self.output) or [self.picture_path(0)]) if self.numbered else [self.output]
         check_apart(outputs, [*inputs, *self.brief.files()])
         check_writable(outputs[0], force=force or resume)
         if (self.folder / "plan.json").is_file() and not (force or resume):
             raise OutputError(
                 f"{self.folder} holds an unfinished film; go on with --resume, or begin anew with --force."
             )
-        if encoded:
+        if self.encoded:
             _ = self.encoding
-        if suffix in CONTAINERS and isinstance(self.film, VideoFilm):
+        if self.encoded and isinstance(self.film, VideoFilm):
             check_streams(self.source, self.output, self.options.drop)
         if resume and not (self.folder / "plan.json").is_file():
             raise RecordError(f"There is no unfinished film {self.folder}; run without --resume.")
@@ -226,7 +227,7 @@ class FilmWork:
 
     @contextmanager
     def _sink(self, part: Part, before: int) -> Iterator[Sink]:
-        if self.output.suffix.lower() in CONTAINERS and not self.numbered:
+        if self.encoded:
             part.piece = Piece(self.folder / f"{part.number:05}.nut")
             with piece_writer(part.piece.path, self.encoding) as writer:
                 part.piece = writer.piece
@@ -240,13 +241,6 @@ class FilmWork:
             return self.output.with_name(self.output.name % (number + 1))
         return self.folder / f"{number:07}.png"
 
-    def _taken(self) -> list[Path]:
-        """Files that have the name of a frame."""
-        before, after = _FRAME.split(self.output.name)
-        named = re.compile(f"{re.escape(before)}(\\d+){re.escape(after)}")
-        found = ((named.fullmatch(path.name), path) for path in sorted(self.output.parent.glob("*")))
-        return [path for match, path in found if match and path.name == self.output.name % int(match[1])]
-
     def write(self) -> int:
         """Join what is painted to a film that can be played; how many frames it has.
 
@@ -259,7 +253,7 @@ class FilmWork:
         if self.numbered or not frames:
             return frames
         with replacing(self.output) as temporary:
-            if self.output.suffix.lower() in CONTAINERS:
+            if self.encoded:
                 last = parts[-1].piece
                 assert last is not None
                 end = (last.times[-1] + last.durations[-1]) * self.encoding.time_base
@@ -295,10 +289,6 @@ class FilmWork:
     def _tags(self) -> dict[str, str]:
         told = {name: value for name, value in self._key.items() if name != "output"}
         return {"comment": json.dumps({"impasto": version("impasto"), **told})}
-
-
-def _names_frames(name: str) -> bool:
-    return name.count("%") == 1 and _FRAME.search(name) is not None
 
 
 @dataclass

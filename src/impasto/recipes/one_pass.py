@@ -93,19 +93,18 @@ class OnePass:
         return self._bytes(shape, in_strips=self.in_strips(shape))
 
     def in_strips(self, shape: tuple[int, int]) -> bool:
-        """Whether a result of `shape` (height, width) is drawn in strips: a large one, or where memory is scarce."""
-        large = shape[0] * shape[1] > IN_STRIPS_BEYOND
-        return self.model.knows_strips and (large or self._bytes(shape, in_strips=False) > self._budget)
+        """Whether a result of `shape` (height, width) is drawn in strips: a large one, or where `memory` asks for it.
+
+        What happens to be free has no say: strips are not the same to the bit.
+        """
+        large, allowed = shape[0] * shape[1] > IN_STRIPS_BEYOND, self.brief.settings.memory_bytes
+        scarce = allowed is not None and self._bytes(shape, in_strips=False) > allowed
+        return self.model.knows_strips and (large or scarce)
 
     def _bytes(self, shape: tuple[int, int], *, in_strips: bool) -> int:
         fixed, each = _IN_STRIPS if in_strips else _WHOLE
         needed = fixed + shape[0] * shape[1] * (each + self._kept_bytes)
         return max(needed, _ADAPTING if self.brief.settings.adapt else 0)
-
-    @cached_property
-    def _budget(self) -> float:
-        """Bytes that it may take: pixels stay in this machine's memory, whatever device paints."""
-        return self.brief.settings.memory_bytes or free_memory(choose_device("cpu"))
 
     @cached_property
     def _kept_bytes(self) -> int:
@@ -121,17 +120,20 @@ class OnePass:
         )
 
     def _size(self, shape: tuple[int, int]) -> int:
-        """The size that is asked for; for `max` the photo's own, or the largest that memory holds."""
-        look = self.brief.settings
+        """The size that is asked for; for `max` the photo's own, or the largest that memory holds.
+
+        The pixels stay in this machine's memory, whatever device paints.
+        """
+        look, free = self.brief.settings, free_memory(choose_device("cpu"))
         size = max(shape) if look.size == "max" else look.size
         height, width = fit(*shape, size)
-        if (needed := self.bytes_for((height, width))) <= self._budget:
+        needed, budget = self.bytes_for((height, width)), look.memory_bytes or free
+        if needed <= budget:
             return size
         sizes = range(size - 1, SMALLEST_SIZE - 1, -1)
-        fitting = next((smaller for smaller in sizes if self.bytes_for(fit(*shape, smaller)) <= self._budget), 0)
+        fitting = next((smaller for smaller in sizes if self.bytes_for(fit(*shape, smaller)) <= budget), 0)
         if look.size == "max" and fitting:
             return fitting
-        free = free_memory(choose_device("cpu"))
         raise refused(f"Painting {width}x{height} pixels in one pass", needed, free, look, fitting)
 
 

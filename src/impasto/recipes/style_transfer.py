@@ -41,14 +41,11 @@ Known: TypeAlias = tuple[int, Scale, int]
 """The size of a result, the size at which it is judged, and a region of the brief: what a description belongs to."""
 
 _GROWS_FROM, _GROWS_TO = 512, 1792
+_LARGE_BEYOND = 1024
 # A coarser size has seen to the deepest layer. In larger pictures its pull meets in a few places and paints patches of
 # grain there: in golden_gate after tahiti at 2048 px with all of it, not with 0.3 of it nor without (style 0.080,
 # 0.085, 0.104; over four pairs 0.106 with all of it, 0.104 with 0.3).
-_DEEPEST_UP_TO, _DEEPEST_BEYOND = 1024, 0.3
-# Pooling always on the same grid weaves one into flat places: golden_gate after tahiti by `balanced` at 2048 px has a
-# grid of 0.083, moved one of 0.037, at the same style and content. At 512 and 1024 px there is little to mend, and
-# content is 0.300 in place of 0.292, 0.308 in place of 0.303.
-_STILL_UP_TO = 1024
+_DEEPEST = 0.3
 _STEADINESS = 30.0
 
 STYLE_LOSSES: dict[StyleLoss, Loss] = {
@@ -193,10 +190,18 @@ class StyleTransfer:
             judgement.prepare(targets)
         return judgement
 
+    def _large(self, scale: Scale) -> bool:
+        """Whether coarser sizes have seen to the whole, and this one to what is fine."""
+        return self.recipe.pyramid and max(scale.height, scale.width) > _LARGE_BEYOND
+
     def _moves(self, scale: Scale) -> bool:
-        """Whether the picture is moved by a pixel between steps."""
-        large = self.recipe.pyramid and max(scale.height, scale.width) > _STILL_UP_TO
-        return self.before is None and (self.recipe.jitter or large)
+        """Whether the picture is moved by a pixel between steps.
+
+        Pooling always on the same grid weaves one into flat places: golden_gate after tahiti by `balanced` at 2048 px
+        has a grid of 0.083, moved one of 0.027, at the same style and content. At 512 and 1024 px there is little to
+        mend, and content is 0.300 in place of 0.292, 0.308 in place of 0.303.
+        """
+        return self.before is None and (self.recipe.jitter or self._large(scale))
 
     def _style_term(self, scale: Scale, masks: Masks | None) -> Term:
         """Style, of which each region counts by the root of what it covers of the picture.
@@ -207,8 +212,8 @@ class StyleTransfer:
         recipe = self.recipe
         areas = tuple(area**0.5 for area in masks.areas) if masks else ()
         layers = dict(recipe.style_layers)
-        if recipe.pyramid and len(layers) > 1 and max(scale.height, scale.width) > _DEEPEST_UP_TO:
-            layers[max(layers, key=self.encoder.layers.index)] *= _DEEPEST_BEYOND
+        if len(layers) > 1 and self._large(scale):
+            layers[max(layers, key=self.encoder.layers.index)] *= _DEEPEST
         return Term("style", STYLE_LOSSES[recipe.style_loss], layers, recipe.style_weight, areas)
 
     def _style_targets(self, scale: Scale, of_photo: Targets | None) -> Targets:
